@@ -51,7 +51,9 @@ absl::StatusOr<Ipv4Network> Ipv4Network::Parse(std::string_view text) {
   return Ipv4Network(*base, static_cast<int>(prefix));
 }
 
-std::string Ipv4Network::ToString() const { return absl::StrCat(base_.ToString(), "/", prefix_); }
+std::string Ipv4Network::ToString() const {
+  return absl::StrCat(base_.ToString(), "/", prefix_);
+}
 
 absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text) {
   const size_t colon = text.rfind(':');
@@ -64,6 +66,8 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text) {
   return SocketAddress{*ip, static_cast<uint16_t>(port)};
 }
 
-std::string SocketAddress::ToString() const { return absl::StrCat(ip.ToString(), ":", port); }
+std::string SocketAddress::ToString() const {
+  return absl::StrCat(ip.ToString(), ":", port);
+}
 
 }  // namespace kubemu

@@ -47,9 +47,7 @@ class Ipv4Network {
   constexpr Ipv4 base() const { return base_; }
   constexpr int prefix() const { return prefix_; }
   constexpr uint64_t size() const { return uint64_t{1} << (32 - prefix_); }
-  constexpr bool Contains(Ipv4 ip) const {
-    return (ip.bits() & MaskBits(prefix_)) == base_.bits();
-  }
+  constexpr bool Contains(Ipv4 ip) const { return (ip.bits() & MaskBits(prefix_)) == base_.bits(); }
   // The i-th address. REQUIRES: i < size().
   constexpr Ipv4 At(uint64_t i) const { return Ipv4(base_.bits() + static_cast<uint32_t>(i)); }
   std::string ToString() const;

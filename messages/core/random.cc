@@ -15,7 +15,9 @@ uint64_t SplitMix(uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-uint64_t RotateLeft(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+uint64_t RotateLeft(uint64_t x, int k) {
+  return (x << k) | (x >> (64 - k));
+}
 
 }  // namespace
 
@@ -50,9 +52,13 @@ uint64_t Random::Uniform(uint64_t n) {
   return x % n;
 }
 
-double Random::Fraction() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
+double Random::Fraction() {
+  return static_cast<double>(Next() >> 11) * 0x1.0p-53;
+}
 
-bool Random::Chance(double p) { return p > 0 && Fraction() < p; }
+bool Random::Chance(double p) {
+  return p > 0 && Fraction() < p;
+}
 
 std::string Random::Suffix(int length) {
   static constexpr std::string_view kAlphabet = "bcdfghjklmnpqrstvwxz2456789";
@@ -65,9 +71,9 @@ std::string Random::Uuid() {
   const uint64_t high = (Next() & 0xffffffffffff0fff) | 0x4000;
   const uint64_t low = (Next() & 0x3fffffffffffffff) | 0x8000000000000000;
   char text[37];
-  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx",
-                static_cast<unsigned>(high >> 32), static_cast<unsigned>((high >> 16) & 0xffff),
-                static_cast<unsigned>(high & 0xffff), static_cast<unsigned>(low >> 48),
+  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(high >> 32),
+                static_cast<unsigned>((high >> 16) & 0xffff), static_cast<unsigned>(high & 0xffff),
+                static_cast<unsigned>(low >> 48),
                 static_cast<unsigned long long>(low & 0xffffffffffff));
   return text;
 }

@@ -1,0 +1,183 @@
+#include "messages/journal/describe.h"
+
+#include "absl/strings/str_cat.h"
+#include "messages/api/kinds.h"
+#include "messages/core/ip.h"
+#include "messages/proto/api.pb.h"
+#include "messages/proto/control.pb.h"
+#include "messages/proto/flow.pb.h"
+#include "messages/proto/http.pb.h"
+#include "messages/proto/node.pb.h"
+#include "messages/proto/store.pb.h"
+
+namespace kubemu {
+namespace {
+
+std::string_view Plural(uint32_t kind_id) {
+  const Kind* kind = KindById(static_cast<int>(kind_id));
+  return kind == nullptr ? std::string_view("?") : kind->plural;
+}
+
+std::string Place(const std::string& ns, const std::string& name) {
+  if (ns.empty() && name.empty()) return "";
+  return absl::StrCat(" ", ObjectKey(ns, name));
+}
+
+std::string Endpoint(uint32_t ip, uint32_t port) {
+  return absl::StrCat(Ipv4(ip).ToString(), ":", port);
+}
+
+std::string DescribeCall(const bus::ApiRequest& call, const Message& message) {
+  std::string text = absl::StrCat(bus::Verb_Name(call.verb()), " ", Plural(call.kind()));
+  if (!call.subresource().empty()) absl::StrAppend(&text, "/", call.subresource());
+  if (call.name().empty() && !message.objects.empty()) {
+    absl::StrAppend(&text, " ", message.objects[0].key());
+  } else {
+    absl::StrAppend(&text, Place(call.namespace_(), call.name()));
+  }
+  if (!call.field_selector().empty()) absl::StrAppend(&text, " ", call.field_selector());
+  return text;
+}
+
+std::string DescribeWatch(const bus::WatchRequest& watch) {
+  std::string text = absl::StrCat("WATCH ", Plural(watch.kind()));
+  if (!watch.namespace_().empty()) absl::StrAppend(&text, " ", watch.namespace_());
+  if (!watch.field_selector().empty()) absl::StrAppend(&text, " ", watch.field_selector());
+  return absl::StrCat(text, " from ", watch.revision());
+}
+
+std::string DescribeTxn(const bus::StoreTxn& txn) {
+  std::string text;
+  for (const bus::StoreTxn::Operation& operation : txn.operations()) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", operation.remove() ? "DELETE " : "PUT ",
+                    operation.key());
+  }
+  return text;
+}
+
+void DescribeApi(const Message& message, bus::JournalRecord* record) {
+  switch (message.kind) {
+    case bus::API_REQUEST:
+      record->set_what(DescribeCall(message.As<bus::ApiRequest>(), message));
+      break;
+    case bus::API_RESPONSE: {
+      const auto& response = message.As<bus::ApiResponse>();
+      std::string text = absl::StrCat(response.code());
+      if (!response.reason().empty()) absl::StrAppend(&text, " ", response.reason());
+      if (message.objects.size() == 1) {
+        absl::StrAppend(&text, " ", message.objects[0].kind().plural, " ",
+                        message.objects[0].key());
+      }
+      record->set_what(std::move(text));
+      break;
+    }
+    case bus::WATCH_REQUEST:
+      record->set_what(DescribeWatch(message.As<bus::WatchRequest>()));
+      break;
+    case bus::WATCH_EVENT: {
+      const auto& event = message.As<bus::WatchEvent>();
+      std::string text(bus::WatchEvent::Type_Name(event.type()));
+      for (const Object& object : message.objects) {
+        absl::StrAppend(&text, " ", object.kind().plural, " ", object.key());
+      }
+      record->set_what(std::move(text));
+      record->set_revision(event.revision());
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void DescribeStore(const Message& message, bus::JournalRecord* record) {
+  if (message.kind == bus::STORE_TXN) {
+    record->set_what(DescribeTxn(message.As<bus::StoreTxn>()));
+  } else if (message.kind == bus::STORE_TXN_RESULT) {
+    const auto& result = message.As<bus::StoreTxnResult>();
+    record->set_what(result.succeeded() ? "committed" : "compare failed");
+    record->set_revision(result.revision());
+  } else if (message.kind == bus::STORE_EVENT) {
+    const auto& event = message.As<bus::StoreEvent>();
+    record->set_what(absl::StrCat(bus::StoreEvent::Type_Name(event.type()), " ", event.key()));
+    record->set_revision(event.revision());
+  }
+}
+
+void DescribeHttp(const Message& message, bus::JournalRecord* record) {
+  if (message.kind == bus::HTTP_REQUEST) {
+    const auto& request = message.As<bus::HttpRequest>();
+    record->set_what(absl::StrCat(request.method(), " ", request.target()));
+    record->set_bytes(static_cast<uint32_t>(request.body().size()));
+  } else if (message.kind == bus::HTTP_RESPONSE) {
+    const auto& response = message.As<bus::HttpResponse>();
+    if (response.status() != 0) record->set_what(absl::StrCat(response.status()));
+    record->set_bytes(static_cast<uint32_t>(response.body().size()));
+  }
+}
+
+void DescribeFlow(const Message& message, bus::JournalRecord* record) {
+  switch (message.kind) {
+    case bus::FLOW_OPEN: {
+      const auto& open = message.As<bus::FlowOpen>();
+      record->set_flow(open.flow());
+      record->set_what(absl::StrCat(Endpoint(open.source_ip(), open.source_port()), " -> ",
+                                    Endpoint(open.destination_ip(), open.destination_port())));
+      break;
+    }
+    case bus::FLOW_DATA: {
+      const auto& data = message.As<bus::FlowData>();
+      record->set_flow(data.flow());
+      record->set_bytes(static_cast<uint32_t>(data.data().size()));
+      break;
+    }
+    case bus::FLOW_CREDIT:
+      record->set_flow(message.As<bus::FlowCredit>().flow());
+      break;
+    case bus::FLOW_CLOSE: {
+      const auto& close = message.As<bus::FlowClose>();
+      record->set_flow(close.flow());
+      record->set_what(bus::FlowClose::Reason_Name(close.reason()));
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void DescribeControl(const Message& message, bus::JournalRecord* record) {
+  if (message.kind == bus::LINK_UP) {
+    record->set_what(message.As<bus::LinkUp>().process());
+  } else if (message.kind == bus::LINK_DOWN) {
+    const auto& down = message.As<bus::LinkDown>();
+    record->set_what(absl::StrCat(down.process(), ": ", down.reason()));
+  } else if (message.kind == bus::LISTEN) {
+    const auto& listen = message.As<bus::Listen>();
+    record->set_what(Endpoint(listen.ip(), listen.port()));
+  } else if (message.kind == bus::ENGINE_CONTROL) {
+    record->set_what(message.As<bus::EngineControl>().down() ? "down" : "up");
+  } else if (message.kind == bus::IPTABLES_RESTORE) {
+    const auto& restore = message.As<bus::IptablesRestore>();
+    record->set_what(restore.full() ? "all chains" : "changed chains");
+    record->set_revision(restore.revision());
+    record->set_bytes(static_cast<uint32_t>(restore.rules().size()));
+  } else if (message.kind == bus::IPTABLES_RESTORED) {
+    const auto& restored = message.As<bus::IptablesRestored>();
+    record->set_what(restored.error().empty() ? "applied" : restored.error());
+    record->set_revision(restored.revision());
+  }
+}
+
+}  // namespace
+
+void Describe(const Message& message, bus::JournalRecord* record) {
+  if (!message.objects.empty() && message.objects.size() == 1) {
+    record->set_revision(message.objects[0].revision());
+  }
+  if (message.kind <= bus::WATCH_CANCEL) return DescribeApi(message, record);
+  if (message.kind <= bus::STORE_COMPACT) return DescribeStore(message, record);
+  if (message.kind <= bus::HTTP_CANCEL) return DescribeHttp(message, record);
+  if (message.kind <= bus::DATAGRAM) return DescribeFlow(message, record);
+  DescribeControl(message, record);
+}
+
+}  // namespace kubemu

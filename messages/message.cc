@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "absl/strings/str_cat.h"
 #include "messages/api/kinds.h"
 #include "messages/core/check.h"
+#include "messages/core/strings.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
@@ -125,12 +125,12 @@ void ToEnvelope(const Message& message, bus::Envelope* envelope) {
 bool FromEnvelope(const bus::Envelope& envelope, Message* message, std::string* error) {
   const MessageType* type = FindType(envelope.kind());
   if (type == nullptr) {
-    *error = absl::StrCat("message kind ", envelope.kind(), " is unknown to this version");
+    *error = StrCat("message kind ", envelope.kind(), " is unknown to this version");
     return false;
   }
   std::unique_ptr<google::protobuf::Message> body(type->prototype->New());
   if (!body->ParseFromString(envelope.body())) {
-    *error = absl::StrCat("the body is not a valid ", type->prototype->GetDescriptor()->name());
+    *error = StrCat("the body is not a valid ", type->prototype->GetDescriptor()->name());
     return false;
   }
   message->objects.clear();
@@ -142,8 +142,7 @@ bool FromEnvelope(const bus::Envelope& envelope, Message* message, std::string* 
                                  Trace{attachment.trace_id(), attachment.cause()});
     }
     if (!object) {
-      *error =
-          absl::StrCat("an attached object of kind number ", attachment.kind(), " does not parse");
+      *error = StrCat("an attached object of kind number ", attachment.kind(), " does not parse");
       return false;
     }
     message->objects.push_back(std::move(object));

@@ -4,10 +4,9 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "messages/api/kinds.h"
 #include "messages/core/check.h"
+#include "messages/core/strings.h"
 #include "messages/proto/k8s/meta.pb.h"
 
 namespace kubemu {
@@ -26,7 +25,7 @@ Object Object::Of(std::unique_ptr<const google::protobuf::Message> object, Trace
   rep->kind = &KindOfDescriptor(object->GetDescriptor());
   const k8s::meta::v1::ObjectMeta& meta = MetaOf(*object);
   rep->key = ObjectKey(meta.namespace_(), meta.name());
-  if (!absl::SimpleAtoi(meta.resource_version(), &rep->revision)) rep->revision = 0;
+  if (!ParseInteger(meta.resource_version(), &rep->revision)) rep->revision = 0;
   rep->message = std::move(object);
   rep->trace = trace;
   Object result;
@@ -83,7 +82,7 @@ uint64_t Object::revision() const {
 }
 
 std::string ObjectKey(const std::string& ns, const std::string& name) {
-  return ns.empty() ? name : absl::StrCat(ns, "/", name);
+  return ns.empty() ? name : StrCat(ns, "/", name);
 }
 
 }  // namespace kubemu

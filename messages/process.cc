@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "messages/core/check.h"
+#include "messages/core/strings.h"
 
 namespace kubemu {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 // Message ids are unique over processes and incarnations: the upper 24 bits tell those apart, the
 // lower 40 count (a process would need 12 days at a million messages a second to use them up).
 uint64_t FirstId(const Process::Options& options) {
-  const uint64_t who = StableHash(absl::StrCat(options.name, "#", options.epoch));
+  const uint64_t who = StableHash(StrCat(options.name, "#", options.epoch));
   return ((who >> 40) << 40) | 1;
 }
 
@@ -23,7 +23,7 @@ Process::Process(Options options, Journal* journal)
       bus_address_(options_.name + "/bus"),
       door_address_(options_.name + "/door"),
       journal_(journal),
-      random_(Random(options_.seed).Fork(absl::StrCat(options_.name, "#", options_.epoch))),
+      random_(Random(options_.seed).Fork(StrCat(options_.name, "#", options_.epoch))),
       fault_random_(random_.Fork("faults")),
       next_id_(FirstId(options_)) {}
 
@@ -79,8 +79,7 @@ void Process::Inject(Outbox& from_door, Time now, WallTime wall) {
 void Process::Send(Message message, Time now, WallTime wall) {
   if (faults_.empty()) return Route(std::move(message), now, wall);
   const FaultDecision decision = faults_.Decide(message, fault_random_);
-  if (decision.copies == 0)
-    return Lost(message, absl::StrCat("fault ", decision.reason), now, wall);
+  if (decision.copies == 0) return Lost(message, StrCat("fault ", decision.reason), now, wall);
   for (int copy = 1; copy < decision.copies; ++copy) {
     if (decision.delay > Duration{}) {
       delayed_.emplace(now + decision.delay, message);

@@ -1,8 +1,6 @@
 #include "messages/core/ip.h"
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "messages/core/strings.h"
 
 namespace kubemu {
 namespace {
@@ -13,17 +11,17 @@ bool ParseDecimal(std::string_view text, uint32_t max, uint32_t* value) {
   for (char c : text) {
     if (c < '0' || c > '9') return false;
   }
-  return absl::SimpleAtoi(text, value) && *value <= max;
+  return ParseInteger(text, value) && *value <= max;
 }
 
 absl::Status Bad(std::string_view text, std::string_view form) {
-  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not ", form));
+  return absl::InvalidArgumentError(StrCat("\"", text, "\" is not ", form));
 }
 
 }  // namespace
 
 absl::StatusOr<Ipv4> Ipv4::Parse(std::string_view text) {
-  const std::vector<std::string_view> parts = absl::StrSplit(text, '.');
+  const std::vector<std::string_view> parts = StrSplit(text, '.');
   uint32_t bits = 0;
   if (parts.size() != 4) return Bad(text, "an IPv4 address such as 10.244.1.2");
   for (std::string_view part : parts) {
@@ -35,8 +33,7 @@ absl::StatusOr<Ipv4> Ipv4::Parse(std::string_view text) {
 }
 
 std::string Ipv4::ToString() const {
-  return absl::StrCat(bits_ >> 24, ".", (bits_ >> 16) & 255, ".", (bits_ >> 8) & 255, ".",
-                      bits_ & 255);
+  return StrCat(bits_ >> 24, ".", (bits_ >> 16) & 255, ".", (bits_ >> 8) & 255, ".", bits_ & 255);
 }
 
 absl::StatusOr<Ipv4Network> Ipv4Network::Parse(std::string_view text) {
@@ -52,7 +49,7 @@ absl::StatusOr<Ipv4Network> Ipv4Network::Parse(std::string_view text) {
 }
 
 std::string Ipv4Network::ToString() const {
-  return absl::StrCat(base_.ToString(), "/", prefix_);
+  return StrCat(base_.ToString(), "/", prefix_);
 }
 
 absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text) {
@@ -67,7 +64,7 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(std::string_view text) {
 }
 
 std::string SocketAddress::ToString() const {
-  return absl::StrCat(ip.ToString(), ":", port);
+  return StrCat(ip.ToString(), ":", port);
 }
 
 }  // namespace kubemu

@@ -1,8 +1,8 @@
 #include "messages/journal/describe.h"
 
-#include "absl/strings/str_cat.h"
 #include "messages/api/kinds.h"
 #include "messages/core/ip.h"
+#include "messages/core/strings.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
@@ -20,37 +20,37 @@ std::string_view Plural(uint32_t kind_id) {
 
 std::string Place(const std::string& ns, const std::string& name) {
   if (ns.empty() && name.empty()) return "";
-  return absl::StrCat(" ", ObjectKey(ns, name));
+  return StrCat(" ", ObjectKey(ns, name));
 }
 
 std::string Endpoint(uint32_t ip, uint32_t port) {
-  return absl::StrCat(Ipv4(ip).ToString(), ":", port);
+  return StrCat(Ipv4(ip).ToString(), ":", port);
 }
 
 std::string DescribeCall(const bus::ApiRequest& call, const Message& message) {
-  std::string text = absl::StrCat(bus::Verb_Name(call.verb()), " ", Plural(call.kind()));
-  if (!call.subresource().empty()) absl::StrAppend(&text, "/", call.subresource());
+  std::string text = StrCat(bus::Verb_Name(call.verb()), " ", Plural(call.kind()));
+  if (!call.subresource().empty()) StrAppend(&text, "/", call.subresource());
   if (call.name().empty() && !message.objects.empty()) {
-    absl::StrAppend(&text, " ", message.objects[0].key());
+    StrAppend(&text, " ", message.objects[0].key());
   } else {
-    absl::StrAppend(&text, Place(call.namespace_(), call.name()));
+    StrAppend(&text, Place(call.namespace_(), call.name()));
   }
-  if (!call.field_selector().empty()) absl::StrAppend(&text, " ", call.field_selector());
+  if (!call.field_selector().empty()) StrAppend(&text, " ", call.field_selector());
   return text;
 }
 
 std::string DescribeWatch(const bus::WatchRequest& watch) {
-  std::string text = absl::StrCat("WATCH ", Plural(watch.kind()));
-  if (!watch.namespace_().empty()) absl::StrAppend(&text, " ", watch.namespace_());
-  if (!watch.field_selector().empty()) absl::StrAppend(&text, " ", watch.field_selector());
-  return absl::StrCat(text, " from ", watch.revision());
+  std::string text = StrCat("WATCH ", Plural(watch.kind()));
+  if (!watch.namespace_().empty()) StrAppend(&text, " ", watch.namespace_());
+  if (!watch.field_selector().empty()) StrAppend(&text, " ", watch.field_selector());
+  return StrCat(text, " from ", watch.revision());
 }
 
 std::string DescribeTxn(const bus::StoreTxn& txn) {
   std::string text;
   for (const bus::StoreTxn::Operation& operation : txn.operations()) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", operation.remove() ? "DELETE " : "PUT ",
-                    operation.key());
+    StrAppend(&text, text.empty() ? "" : ", ", operation.remove() ? "DELETE " : "PUT ",
+              operation.key());
   }
   return text;
 }
@@ -62,11 +62,10 @@ void DescribeApi(const Message& message, bus::JournalRecord* record) {
       break;
     case bus::API_RESPONSE: {
       const auto& response = message.As<bus::ApiResponse>();
-      std::string text = absl::StrCat(response.code());
-      if (!response.reason().empty()) absl::StrAppend(&text, " ", response.reason());
+      std::string text = StrCat(response.code());
+      if (!response.reason().empty()) StrAppend(&text, " ", response.reason());
       if (message.objects.size() == 1) {
-        absl::StrAppend(&text, " ", message.objects[0].kind().plural, " ",
-                        message.objects[0].key());
+        StrAppend(&text, " ", message.objects[0].kind().plural, " ", message.objects[0].key());
       }
       record->set_what(std::move(text));
       break;
@@ -78,7 +77,7 @@ void DescribeApi(const Message& message, bus::JournalRecord* record) {
       const auto& event = message.As<bus::WatchEvent>();
       std::string text(bus::WatchEvent::Type_Name(event.type()));
       for (const Object& object : message.objects) {
-        absl::StrAppend(&text, " ", object.kind().plural, " ", object.key());
+        StrAppend(&text, " ", object.kind().plural, " ", object.key());
       }
       record->set_what(std::move(text));
       record->set_revision(event.revision());
@@ -98,7 +97,7 @@ void DescribeStore(const Message& message, bus::JournalRecord* record) {
     record->set_revision(result.revision());
   } else if (message.kind == bus::STORE_EVENT) {
     const auto& event = message.As<bus::StoreEvent>();
-    record->set_what(absl::StrCat(bus::StoreEvent::Type_Name(event.type()), " ", event.key()));
+    record->set_what(StrCat(bus::StoreEvent::Type_Name(event.type()), " ", event.key()));
     record->set_revision(event.revision());
   }
 }
@@ -106,11 +105,11 @@ void DescribeStore(const Message& message, bus::JournalRecord* record) {
 void DescribeHttp(const Message& message, bus::JournalRecord* record) {
   if (message.kind == bus::HTTP_REQUEST) {
     const auto& request = message.As<bus::HttpRequest>();
-    record->set_what(absl::StrCat(request.method(), " ", request.target()));
+    record->set_what(StrCat(request.method(), " ", request.target()));
     record->set_bytes(static_cast<uint32_t>(request.body().size()));
   } else if (message.kind == bus::HTTP_RESPONSE) {
     const auto& response = message.As<bus::HttpResponse>();
-    if (response.status() != 0) record->set_what(absl::StrCat(response.status()));
+    if (response.status() != 0) record->set_what(StrCat(response.status()));
     record->set_bytes(static_cast<uint32_t>(response.body().size()));
   }
 }
@@ -120,8 +119,8 @@ void DescribeFlow(const Message& message, bus::JournalRecord* record) {
     case bus::FLOW_OPEN: {
       const auto& open = message.As<bus::FlowOpen>();
       record->set_flow(open.flow());
-      record->set_what(absl::StrCat(Endpoint(open.source_ip(), open.source_port()), " -> ",
-                                    Endpoint(open.destination_ip(), open.destination_port())));
+      record->set_what(StrCat(Endpoint(open.source_ip(), open.source_port()), " -> ",
+                              Endpoint(open.destination_ip(), open.destination_port())));
       break;
     }
     case bus::FLOW_DATA: {
@@ -149,7 +148,7 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
     record->set_what(message.As<bus::LinkUp>().process());
   } else if (message.kind == bus::LINK_DOWN) {
     const auto& down = message.As<bus::LinkDown>();
-    record->set_what(absl::StrCat(down.process(), ": ", down.reason()));
+    record->set_what(StrCat(down.process(), ": ", down.reason()));
   } else if (message.kind == bus::LISTEN) {
     const auto& listen = message.As<bus::Listen>();
     record->set_what(Endpoint(listen.ip(), listen.port()));

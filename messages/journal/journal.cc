@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "absl/strings/str_cat.h"
+#include "messages/core/strings.h"
 #include "messages/journal/describe.h"
 
 namespace kubemu {
@@ -79,7 +79,7 @@ size_t ReadJournal(std::string_view bytes, std::vector<bus::JournalRecord>* reco
     if (size > bytes.size() - at - sizeof size) break;
     bus::JournalRecord record;
     if (!record.ParseFromArray(bytes.data() + at + sizeof size, static_cast<int>(size))) {
-      *error = absl::StrCat("the journal record at byte ", at, " does not parse");
+      *error = StrCat("the journal record at byte ", at, " does not parse");
       return at;
     }
     records->push_back(std::move(record));

@@ -58,6 +58,8 @@ const std::vector<MessageType>& Types() {
       Row<bus::EngineControl>(bus::ENGINE_CONTROL),
       Row<bus::LogRequest>(bus::LOG_REQUEST),
       Row<bus::LogResponse>(bus::LOG_RESPONSE),
+      Row<bus::HealthCheck>(bus::HEALTH_CHECK),
+      Row<bus::HealthCheckResult>(bus::HEALTH_CHECK_RESULT),
       Row<bus::IptablesRestore>(bus::IPTABLES_RESTORE),
       Row<bus::IptablesRestored>(bus::IPTABLES_RESTORED),
       Row<bus::Ping>(bus::PING),

@@ -1,0 +1,196 @@
+// The rules of the house that a program can check: who includes whom, sizes, and what a part must
+// not do. docs/ARCHITECTURE.md says why.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Source {
+  std::string path;  // relative to the root
+  std::vector<std::string> lines;
+};
+
+std::vector<Source> ReadSources(const std::set<std::string>& folders) {
+  std::vector<Source> sources;
+  const fs::path root(KUBEMU_SOURCE_DIR);
+  for (const std::string& folder : folders) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cc") continue;
+      Source source{fs::relative(entry.path(), root).string(), {}};
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) source.lines.push_back(line);
+      sources.push_back(std::move(source));
+    }
+  }
+  return sources;
+}
+
+const std::vector<Source>& Sources() {
+  static const std::vector<Source> sources =
+      ReadSources({"messages", "master", "node", "lb", "lab", "tests"});
+  return sources;
+}
+
+std::string Folder(const std::string& path) {
+  return path.substr(0, path.find('/'));
+}
+
+std::string Where(const Source& source, size_t line) {
+  return source.path + ":" + std::to_string(line + 1);
+}
+
+TEST(House, IncludesFollowTheMatrix) {
+  const std::map<std::string, std::set<std::string>> allowed = {
+      {"messages", {"messages"}},
+      {"master", {"messages", "master"}},
+      {"node", {"messages", "node"}},
+      {"lb", {"messages", "lb"}},
+      {"lab", {"messages", "master", "node", "lb", "lab"}},
+      {"tests", {"messages", "master", "node", "lb", "lab", "tests"}},
+  };
+  const std::regex include("^#include \"([a-z]+)/[^\"]*\"");
+  std::vector<std::string> wrong;
+  size_t seen = 0;
+  for (const Source& source : Sources()) {
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      std::smatch match;
+      if (!std::regex_search(source.lines[i], match, include)) continue;
+      ++seen;
+      if (!allowed.at(Folder(source.path)).contains(match[1])) {
+        wrong.push_back(Where(source, i) + ": " + Folder(source.path) + " may not include " +
+                        match[1].str());
+      }
+    }
+  }
+  EXPECT_GT(seen, 100u);  // the check looks at something
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+TEST(House, CoreIncludesNothingOfOursButCore) {
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    if (!source.path.starts_with("messages/core/")) continue;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const std::string& line = source.lines[i];
+      if (line.starts_with("#include \"") && !line.starts_with("#include \"messages/core/") &&
+          !line.starts_with("#include \"absl/status/")) {
+        wrong.push_back(Where(source, i));
+      }
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+TEST(House, FilesAreShort) {
+  constexpr size_t kLinesMax = 500;
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    if (source.lines.size() > kLinesMax) {
+      wrong.push_back(source.path + ": " + std::to_string(source.lines.size()) + " lines");
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+// clang-format puts a function's closing brace at the column where the function began: a body is
+// what stands between a line that ends in ") ... {" and the next "}" at that column.
+TEST(House, FunctionsAreShort) {
+  constexpr size_t kLinesMax = 70;
+  const std::regex opens("^( *)[A-Za-z~].*\\).*\\{$");
+  std::vector<std::string> wrong;
+  size_t seen = 0;
+  for (const Source& source : Sources()) {
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      std::smatch match;
+      if (!std::regex_match(source.lines[i], match, opens)) continue;
+      const std::string close = match[1].str() + "}";
+      size_t end = i + 1;
+      while (end < source.lines.size() && !source.lines[end].starts_with(close)) ++end;
+      ++seen;
+      if (end - i + 1 > kLinesMax) {
+        wrong.push_back(Where(source, i) + ": " + std::to_string(end - i + 1) + " lines");
+      }
+    }
+  }
+  EXPECT_GT(seen, 100u);
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+TEST(House, LinesFitTheScreen) {
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const std::string& line = source.lines[i];
+      if (line.size() > 100 && line.find("R\"") == std::string::npos &&
+          line.find("http") == std::string::npos) {
+        // Count characters, not bytes: UTF-8 continuation bytes begin with the bits 10.
+        size_t characters = 0;
+        for (unsigned char c : line) characters += (c & 0xc0) != 0x80;
+        if (characters > 100) wrong.push_back(Where(source, i));
+      }
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+// What would make a part depend on more than its arguments, and where it may stand all the same.
+bool MayTouchTheWorld(const std::string& path) {
+  return path.starts_with("messages/runtime/") || path.starts_with("tests/") ||
+         path.starts_with("lab/") || path.ends_with("main.cc") ||
+         path.find("/sqlite_storage.") != std::string::npos ||
+         path.find("/file_journal.") != std::string::npos || path.starts_with("node/fork_server") ||
+         path.starts_with("lab/simulator/");
+}
+
+TEST(House, PartsTouchNoClockThreadOrSocket) {
+  const std::regex banned(
+      "system_clock|steady_clock|clock_gettime|std::thread|std::mutex|random_device|[^a-z_]rand\\("
+      "|[^a-z_]time\\(nullptr|gettimeofday|sleep_for|usleep|zmq\\.hpp|<chrono>|<thread>|boost/"
+      "asio");
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    if (MayTouchTheWorld(source.path) || source.path == "messages/core/time.h") continue;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      if (std::regex_search(source.lines[i], banned)) wrong.push_back(Where(source, i));
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+TEST(House, OnlyTheEndpointKnowsZeroMq) {
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    if (source.path == "messages/runtime/zmq_endpoint.cc" || source.path.starts_with("tests/")) {
+      continue;
+    }
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      if (source.lines[i].starts_with("#include <zmq")) wrong.push_back(Where(source, i));
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+TEST(House, NothingIsLeftUnfinished) {
+  // Put together here so that this file does not match itself.
+  const std::regex marks(std::string("TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK|DISABLED" + "_");
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      if (std::regex_search(source.lines[i], marks)) wrong.push_back(Where(source, i));
+    }
+  }
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
+}  // namespace

@@ -8,6 +8,7 @@
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/k8s/core_node.pb.h"
+#include "messages/proto/k8s/core_reference.pb.h"
 #include "messages/proto/k8s/core_service.pb.h"
 #include "messages/proto/k8s/meta.pb.h"
 

@@ -166,6 +166,65 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
   }
 }
 
+template <class T>
+std::string ContainerText(const T& body) {
+  return StrCat(body.container(), " (attempt ", body.attempt(), ")");
+}
+
+void DescribeProbe(const Message& message, bus::JournalRecord* record) {
+  if (message.kind == bus::PROBE_REQUEST) {
+    const auto& probe = message.As<bus::ProbeRequest>();
+    std::string text = StrCat(bus::ProbeRequest::Type_Name(probe.type()), " ", probe.container());
+    if (probe.port() != 0) StrAppend(&text, " :", probe.port(), probe.path());
+    record->set_what(std::move(text));
+  } else {
+    const auto& result = message.As<bus::ProbeResult>();
+    record->set_what(result.success() ? "success" : result.message());
+  }
+}
+
+std::string DescribeEngineEvent(const bus::EngineEvent& event) {
+  std::string text(bus::EngineEvent::Type_Name(event.type()));
+  if (!event.container().empty()) StrAppend(&text, " ", event.container());
+  if (event.ip() != 0) StrAppend(&text, " ", Ipv4(event.ip()).ToString());
+  if (event.type() == bus::EngineEvent::CONTAINER_EXITED) {
+    StrAppend(&text, " exit code ", event.exit_code());
+  }
+  if (!event.message().empty()) StrAppend(&text, ": ", event.message());
+  return text;
+}
+
+void DescribeNode(const Message& message, bus::JournalRecord* record) {
+  switch (message.kind) {
+    case bus::RUN_POD_SANDBOX: {
+      const auto& run = message.As<bus::RunPodSandbox>();
+      return record->set_what(ObjectKey(run.namespace_(), run.name()));
+    }
+    case bus::PULL_IMAGE:
+      return record->set_what(message.As<bus::PullImage>().image());
+    case bus::START_CONTAINER: {
+      const auto& start = message.As<bus::StartContainer>();
+      return record->set_what(StrCat(ContainerText(start), " ", start.image()));
+    }
+    case bus::STOP_CONTAINER:
+      return record->set_what(ContainerText(message.As<bus::StopContainer>()));
+    case bus::REMOVE_CONTAINER:
+      return record->set_what(ContainerText(message.As<bus::RemoveContainer>()));
+    case bus::ENGINE_EVENT:
+      return record->set_what(DescribeEngineEvent(message.As<bus::EngineEvent>()));
+    case bus::POD_NETWORK_UPDATE: {
+      const auto& update = message.As<bus::PodNetworkUpdate>();
+      return record->set_what(StrCat(Ipv4(update.ip()).ToString(),
+                                     update.removed() ? " no longer " : " is ", update.address()));
+    }
+    case bus::PROBE_REQUEST:
+    case bus::PROBE_RESULT:
+      return DescribeProbe(message, record);
+    default:
+      return;
+  }
+}
+
 }  // namespace
 
 void Describe(const Message& message, bus::JournalRecord* record) {
@@ -177,6 +236,7 @@ void Describe(const Message& message, bus::JournalRecord* record) {
   if (message.kind <= bus::HTTP_CANCEL) return DescribeHttp(message, record);
   if (message.kind <= bus::DATAGRAM) return DescribeFlow(message, record);
   DescribeControl(message, record);
+  DescribeNode(message, record);
 }
 
 }  // namespace kubemu

@@ -1,0 +1,149 @@
+#include "messages/api/json_forms.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "messages/api/json.h"
+#include "messages/api/kinds.h"
+#include "messages/core/check.h"
+#include "messages/proto/k8s/options.pb.h"
+
+namespace kubemu {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::FieldOptions;
+using google::protobuf::FileDescriptor;
+
+bool Before(std::string_view a, std::string_view b) {
+  return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+JsonForm FormOfMessage(const Descriptor& type) {
+  static const std::map<std::string, JsonForm> kForms = {
+      {"", JsonForm::kObject},
+      {"Time", JsonForm::kTime},
+      {"MicroTime", JsonForm::kMicroTime},
+      {"Quantity", JsonForm::kQuantity},
+      {"IntOrString", JsonForm::kIntOrString},
+      {"RawExtension", JsonForm::kRaw},
+      {"FieldsV1", JsonForm::kRaw},
+      {"StringList", JsonForm::kStringList},
+  };
+  const auto found = kForms.find(type.options().GetExtension(k8s::json_form));
+  KUBEMU_CHECK(found != kForms.end());
+  return found->second;
+}
+
+JsonForm FormOfScalar(const FieldDescriptor& field) {
+  switch (field.type()) {
+    case FieldDescriptor::TYPE_STRING:
+      return JsonForm::kString;
+    case FieldDescriptor::TYPE_BYTES:
+      return JsonForm::kBytes;
+    case FieldDescriptor::TYPE_BOOL:
+      return JsonForm::kBool;
+    case FieldDescriptor::TYPE_INT32:
+      return JsonForm::kInt32;
+    default:
+      KUBEMU_CHECK(field.type() == FieldDescriptor::TYPE_INT64);
+      return JsonForm::kInt64;
+  }
+}
+
+// The forms of every message of the kinds' files. Built once, never changed.
+class Forms {
+ public:
+  Forms() {
+    std::set<const FileDescriptor*> files;
+    for (const auto* kinds : {&AllKinds(), &RequestKinds()}) {
+      for (const Kind* kind : *kinds) AddFile(kind->prototype->GetDescriptor()->file(), &files);
+    }
+    for (auto& [descriptor, form] : forms_) AddFields(&form);
+    for (auto& [descriptor, form] : forms_) AddPaths(form, {}, &form.paths);
+    for (auto& [descriptor, form] : forms_) {
+      std::sort(form.paths.begin(), form.paths.end(),
+                [](const FieldPath& a, const FieldPath& b) { return Before(a.name, b.name); });
+    }
+  }
+
+  const MessageForm* Find(const Descriptor* descriptor) const {
+    const auto found = forms_.find(descriptor);
+    return found == forms_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  void AddFile(const FileDescriptor* file, std::set<const FileDescriptor*>* done) {
+    if (!file->package().starts_with("k8s") || !done->insert(file).second) return;
+    for (int i = 0; i < file->message_type_count(); ++i) {
+      const Descriptor* type = file->message_type(i);
+      forms_[type].descriptor = type;
+      forms_[type].form = FormOfMessage(*type);
+    }
+    for (int i = 0; i < file->dependency_count(); ++i) AddFile(file->dependency(i), done);
+  }
+
+  void AddFields(MessageForm* form) {
+    for (int i = 0; i < form->descriptor->field_count(); ++i) {
+      const FieldDescriptor* field = form->descriptor->field(i);
+      const FieldOptions& options = field->options();
+      FieldForm row;
+      row.field = field;
+      row.name = field->json_name();
+      AppendJsonString(row.name, &row.key);
+      row.key += ':';
+      row.repeated = field->is_repeated();
+      row.inlined = options.GetExtension(k8s::inlined);
+      row.pointer = options.GetExtension(k8s::pointer);
+      row.required = options.GetExtension(k8s::required);
+      row.by_value = row.inlined || options.GetExtension(k8s::by_value);
+      if (field->message_type() == nullptr) {
+        row.form = FormOfScalar(*field);
+      } else {
+        row.message = Find(field->message_type());
+        row.form = row.message->form;
+        row.map = field->message_type()->options().GetExtension(k8s::map_entry_of_json_object);
+      }
+      form->fields.push_back(std::move(row));
+    }
+  }
+
+  void AddPaths(const MessageForm& form, std::vector<const FieldForm*> inlined,
+                std::vector<FieldPath>* paths) {
+    for (const FieldForm& field : form.fields) {
+      if (!field.inlined) {
+        paths->push_back({field.name, inlined, &field});
+        continue;
+      }
+      inlined.push_back(&field);
+      AddPaths(*field.message, inlined, paths);
+      inlined.pop_back();
+    }
+  }
+
+  std::unordered_map<const Descriptor*, MessageForm> forms_;
+};
+
+}  // namespace
+
+const FieldPath* MessageForm::Find(std::string_view name) const {
+  const auto found = std::lower_bound(
+      paths.begin(), paths.end(), name,
+      [](const FieldPath& path, std::string_view wanted) { return Before(path.name, wanted); });
+  return found != paths.end() && found->name == name ? &*found : nullptr;
+}
+
+const MessageForm& FormOf(const Descriptor* descriptor) {
+  static const Forms forms;
+  const MessageForm* form = forms.Find(descriptor);
+  KUBEMU_CHECK(form != nullptr);
+  return *form;
+}
+
+}  // namespace kubemu

@@ -1,0 +1,165 @@
+#include "node/iptables/evaluate.h"
+
+#include "messages/core/check.h"
+#include "messages/core/strings.h"
+#include "node/iptables/rule_match.h"
+
+namespace kubemu::iptables {
+namespace {
+
+class Walk {
+ public:
+  Walk(Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings, PacketTrace* trace)
+      : ruleset_(ruleset), packet_(packet), surroundings_(surroundings), trace_(trace) {}
+
+  Verdict Run() {
+    if (!Hook(Table::kNat, packet_.local_process ? "OUTPUT" : "PREROUTING")) return Finish();
+    verdict_.to_local = surroundings_.local.Contains(packet_.destination);
+    const bool passes = packet_.local_process ? LeavesHere() : ComesIn();
+    if (!passes) KUBEMU_CHECK(verdict_.action != Verdict::Action::kAccept);
+    return Finish();
+  }
+
+ private:
+  bool ComesIn() {
+    if (verdict_.to_local) return Hook(Table::kFilter, "INPUT") && Hook(Table::kNat, "INPUT");
+    return Hook(Table::kFilter, "FORWARD") && Hook(Table::kNat, "POSTROUTING");
+  }
+
+  bool LeavesHere() {
+    return Hook(Table::kFilter, "OUTPUT") && Hook(Table::kNat, "POSTROUTING") &&
+           (!verdict_.to_local || Hook(Table::kFilter, "INPUT"));
+  }
+
+  Verdict Finish() {
+    verdict_.mark = packet_.mark;
+    return verdict_;
+  }
+
+  // False if the packet ends here.
+  bool Hook(Table table, std::string_view name) {
+    if (table == Table::kNat && (packet_.ct_state & kCtNew) == 0) return true;
+    table_ = table;
+    hook_ = name;
+    Ruleset::Chain* chain = ruleset_.Find(table, name);
+    if (WalkChain(chain) == Next::kEnd) return verdict_.action == Verdict::Action::kAccept;
+    ++chain->policy_counters.packets;
+    chain->policy_counters.bytes += packet_.bytes;
+    Note(*chain, 0, nullptr, true, chain->policy_accept ? "policy ACCEPT" : "policy DROP");
+    if (!chain->policy_accept) Stop(Verdict::Action::kDrop, *chain, 0);
+    return chain->policy_accept;
+  }
+
+  // kEnd: the hook is decided. kReturn: back to the caller, or to the policy.
+  enum class Next { kNextRule, kReturn, kEnd };
+
+  Next WalkChain(Ruleset::Chain* chain) {
+    const size_t count = chain->rules.size();
+    for (size_t i = 0; i < count; ++i) {
+      if (trace_ == nullptr) {
+        i = chain->index.Next(i, packet_.protocol, packet_.destination, packet_.destination_port);
+        if (i >= count) break;
+      }
+      const Next next = TryRule(*chain, i);
+      if (next != Next::kNextRule) return next;
+    }
+    if (!chain->builtin) Note(*chain, 0, nullptr, true, "end of the chain: back to the caller");
+    return Next::kReturn;
+  }
+
+  Next TryRule(Ruleset::Chain& chain, size_t i) {
+    Ruleset::LoadedRule& loaded = chain.rules[i];
+    std::string why;
+    if (!RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
+                     trace_ != nullptr ? &why : nullptr)) {
+      Note(chain, i + 1, &loaded.rule, false, std::move(why));
+      return Next::kNextRule;
+    }
+    ++loaded.counters.packets;
+    loaded.counters.bytes += packet_.bytes;
+    Note(chain, i + 1, &loaded.rule, true, "");
+    return Act(chain, i, loaded);
+  }
+
+  Next Act(const Ruleset::Chain& chain, size_t i, Ruleset::LoadedRule& loaded) {
+    if (loaded.jump != nullptr) {
+      return WalkChain(loaded.jump) == Next::kEnd ? Next::kEnd : Next::kNextRule;
+    }
+    const Target& target = loaded.rule.target;
+    if (std::holds_alternative<std::monostate>(target)) return Next::kNextRule;
+    if (std::holds_alternative<Return>(target)) return Next::kReturn;
+    if (std::holds_alternative<Accept>(target)) return Next::kEnd;
+    if (const auto* mark = std::get_if<SetMark>(&target)) {
+      packet_.mark = (packet_.mark & ~mark->mask) ^ mark->value;
+      return Next::kNextRule;
+    }
+    if (std::holds_alternative<Drop>(target)) Stop(Verdict::Action::kDrop, chain, i + 1);
+    if (const auto* reject = std::get_if<Reject>(&target)) {
+      verdict_.reject_with = reject->with;
+      Stop(Verdict::Action::kReject, chain, i + 1);
+    }
+    if (const auto* dnat = std::get_if<Dnat>(&target)) Translate(dnat->to);
+    if (const auto* masquerade = std::get_if<Masquerade>(&target)) {
+      verdict_.masquerade = true;
+      verdict_.random_fully = masquerade->random_fully;
+      packet_.ct_state |= kCtSnat;
+    }
+    return Next::kEnd;
+  }
+
+  void Translate(SocketAddress to) {
+    packet_.destination = to.ip;
+    if (to.port != 0) packet_.destination_port = to.port;
+    packet_.ct_state |= kCtDnat;
+    verdict_.dnat = SocketAddress{packet_.destination, packet_.destination_port};
+  }
+
+  void Stop(Verdict::Action action, const Ruleset::Chain& chain, size_t number) {
+    verdict_.action = action;
+    verdict_.chain = chain.name;
+    verdict_.rule_number = number;
+  }
+
+  void Note(const Ruleset::Chain& chain, size_t number, const Rule* rule, bool matched,
+            std::string why) {
+    if (trace_ == nullptr) return;
+    trace_->push_back({.table = table_,
+                       .hook = hook_,
+                       .chain = chain.name,
+                       .rule_number = number,
+                       .rule = rule,
+                       .matched = matched,
+                       .why = std::move(why)});
+  }
+
+  Ruleset& ruleset_;
+  Packet packet_;
+  const Surroundings& surroundings_;
+  PacketTrace* const trace_;
+  Verdict verdict_;
+  Table table_ = Table::kNat;
+  std::string_view hook_;
+};
+
+}  // namespace
+
+Verdict Evaluate(Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings,
+                 PacketTrace* trace) {
+  return Walk(ruleset, packet, surroundings, trace).Run();
+}
+
+std::string TraceText(const PacketTrace& trace) {
+  std::string text;
+  for (const TraceStep& step : trace) {
+    StrAppend(&text, TableName(step.table), " ", step.hook, " ", step.chain);
+    if (step.rule != nullptr) {
+      StrAppend(&text, " #", step.rule_number,
+                step.matched ? " matched: " : " no match: ", RuleText(*step.rule));
+    }
+    if (!step.why.empty()) StrAppend(&text, step.rule != nullptr ? "  <- " : ": ", step.why);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace kubemu::iptables

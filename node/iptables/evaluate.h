@@ -1,0 +1,95 @@
+#ifndef KUBEMU_NODE_IPTABLES_EVALUATE_H_
+#define KUBEMU_NODE_IPTABLES_EVALUATE_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/core/ip.h"
+#include "messages/core/random.h"
+#include "messages/core/time.h"
+#include "node/iptables/ruleset.h"
+
+namespace kubemu::iptables {
+
+// What the rules can see of a packet. Here: a connection's first packet or a datagram.
+struct Packet {
+  Protocol protocol = Protocol::kTcp;
+  Ipv4 source{};
+  uint16_t source_port = 0;
+  Ipv4 destination{};
+  uint16_t destination_port = 0;
+  // Made by a process of the node itself (it begins at OUTPUT); false: it came in, from outside or
+  // from a pod (it begins at PREROUTING).
+  bool local_process = false;
+  uint8_t ct_state = kCtNew;  // CtState bits. Table nat sees only kCtNew, as in the kernel
+  uint32_t mark = 0;
+  uint32_t bytes = 60;          // for the counters; a TCP SYN has 60
+  std::string in_interface{};   // "": unknown, matches no -i but a negated one
+  std::string out_interface{};  // the same for -o
+};
+
+// The addresses of "addrtype LOCAL": this node's own.
+class LocalAddresses {
+ public:
+  void Add(Ipv4Network network) { networks_.push_back(network); }
+  bool Contains(Ipv4 ip) const {
+    for (const Ipv4Network& network : networks_) {
+      if (network.Contains(ip)) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<Ipv4Network> networks_{};
+};
+
+struct Surroundings {
+  const LocalAddresses& local;
+  Random& random;
+  Time now{};  // for -m recent
+};
+
+struct Verdict {
+  enum class Action : uint8_t { kAccept, kDrop, kReject };
+  Action action = Action::kAccept;
+  Reject::With reject_with = Reject::With::kPortUnreachable;  // kReject
+  std::optional<SocketAddress> dnat{};                        // the new destination
+  bool masquerade = false;    // the source becomes an address of this node
+  bool random_fully = false;  // its port is chosen at random
+  bool to_local = false;      // for the node itself (INPUT); false: passed on (FORWARD)
+  uint32_t mark = 0;
+  // Who dropped or rejected: chain and rule number from 1, 0 for the chain's policy.
+  std::string_view chain{};
+  size_t rule_number = 0;
+};
+
+// One rule that the packet met, for "explain".
+struct TraceStep {
+  Table table = Table::kNat;
+  std::string_view hook{};  // built-in chain
+  std::string_view chain{};
+  size_t rule_number = 0;  // from 1; 0: the end of the chain (its policy, or back to the caller)
+  const Rule* rule = nullptr;
+  bool matched = false;
+  std::string why{};  // "not matched: destination 10.0.0.1 is not 10.0.0.2/32"; "-j ACCEPT" ...
+};
+using PacketTrace = std::vector<TraceStep>;
+
+// Follows the packet through the tables in the kernel's order:
+//   from outside:  nat PREROUTING, is it for this node?, then filter INPUT and nat INPUT, or filter
+//                  FORWARD and nat POSTROUTING;
+//   local process: nat OUTPUT, filter OUTPUT, nat POSTROUTING, and filter INPUT if it is for this
+//                  node.
+// Counts in the rules that matched. With a trace every rule is looked at (no index) and noted; the
+// verdict is the same. Pointers in verdict and trace live until the next Restore.
+Verdict Evaluate(Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings,
+                 PacketTrace* trace = nullptr);
+
+// The trace as text, one line per step.
+std::string TraceText(const PacketTrace& trace);
+
+}  // namespace kubemu::iptables
+
+#endif  // KUBEMU_NODE_IPTABLES_EVALUATE_H_

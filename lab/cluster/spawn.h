@@ -21,7 +21,8 @@ absl::StatusOr<pid_t> SpawnDetached(const std::filesystem::path& program,
                                     const std::filesystem::path& log);
 
 // The same, with `input` on standard input; waits for the program to end and returns what it wrote
-// to standard output. Internal, with its standard error's end, if it exits with another code than 0.
+// to standard output. Internal, with its standard error's end, if it exits with another code than
+// 0.
 absl::StatusOr<std::string> RunWithInput(const std::filesystem::path& program,
                                          const std::vector<std::string>& arguments,
                                          const std::string& input,

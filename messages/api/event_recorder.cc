@@ -11,7 +11,8 @@ namespace kubemu {
 namespace {
 
 void SetTime(WallTime wall, k8s::meta::v1::Time* time) {
-  time->set_seconds(std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count());
+  time->set_seconds(
+      std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count());
 }
 
 // Upstream's name of an event: the object's, a dot, and a time in hexadecimal (client-go
@@ -28,9 +29,9 @@ std::string EventName(const std::string& object, Random& random) {
 
 void EventRecorder::Record(const k8s::core::v1::ObjectReference& about, std::string_view type,
                            std::string_view reason, std::string message, Env& env) {
-  const std::string key = StrCat(about.kind(), "|", about.namespace_(), "|", about.name(), "|",
-                                 about.uid(), "|", about.field_path(), "|", type, "|", reason, "|",
-                                 message);
+  const std::string key =
+      StrCat(about.kind(), "|", about.namespace_(), "|", about.name(), "|", about.uid(), "|",
+             about.field_path(), "|", type, "|", reason, "|", message);
   Known& known = known_[key];
   const bool first = known.count == 0;
   if (first) {

@@ -66,6 +66,7 @@ TEST(House, IncludesFollowTheMatrix) {
     for (size_t i = 0; i < source.lines.size(); ++i) {
       std::smatch match;
       if (!std::regex_search(source.lines[i], match, include)) continue;
+      if (!allowed.contains(match[1])) continue;  // a library's
       ++seen;
       if (!allowed.at(Folder(source.path)).contains(match[1])) {
         wrong.push_back(Where(source, i) + ": " + Folder(source.path) + " may not include " +
@@ -103,27 +104,44 @@ TEST(House, FilesAreShort) {
   EXPECT_THAT(wrong, testing::IsEmpty());
 }
 
-// clang-format puts a function's closing brace at the column where the function began: a body is
-// what stands between a line that ends in ") ... {" and the next "}" at that column.
+// The last line of the function that begins at line `begin` with that indentation; 0 if no function
+// begins there. Relies on clang-format: the closing brace stands at the column of the beginning.
+size_t EndOfFunction(const std::vector<std::string>& lines, size_t begin, size_t indent) {
+  constexpr size_t kSignatureLinesMax = 12;
+  size_t open = begin;
+  while (open < lines.size() && open < begin + kSignatureLinesMax) {
+    const char last = lines[open].empty() ? ';' : lines[open].back();
+    if (last == '{') break;
+    if (last == ';' || last == '}') return 0;
+    ++open;
+  }
+  if (open >= lines.size() || !lines[open].ends_with("{")) return 0;
+  const std::string close = std::string(indent, ' ') + "}";
+  size_t end = open + 1;
+  while (end < lines.size() && !lines[end].starts_with(close)) ++end;
+  return end;
+}
+
 TEST(House, FunctionsAreShort) {
   constexpr size_t kLinesMax = 70;
-  const std::regex opens("^( *)[A-Za-z~].*\\).*\\{$");
+  const std::regex begins("^(  )?[A-Za-z~][A-Za-z0-9_:<>,&*~ ]*\\(.*");
+  const std::regex control(
+      "^(  )?(if|for|while|switch|return|else|do|try|namespace|class|struct)\\b.*");
   std::vector<std::string> wrong;
   size_t seen = 0;
   for (const Source& source : Sources()) {
     for (size_t i = 0; i < source.lines.size(); ++i) {
-      std::smatch match;
-      if (!std::regex_match(source.lines[i], match, opens)) continue;
-      const std::string close = match[1].str() + "}";
-      size_t end = i + 1;
-      while (end < source.lines.size() && !source.lines[end].starts_with(close)) ++end;
+      const std::string& line = source.lines[i];
+      if (!std::regex_match(line, begins) || std::regex_match(line, control)) continue;
+      const size_t end = EndOfFunction(source.lines, i, line[0] == ' ' ? 2 : 0);
+      if (end == 0) continue;
       ++seen;
       if (end - i + 1 > kLinesMax) {
         wrong.push_back(Where(source, i) + ": " + std::to_string(end - i + 1) + " lines");
       }
     }
   }
-  EXPECT_GT(seen, 100u);
+  EXPECT_GT(seen, 500u);
   EXPECT_THAT(wrong, testing::IsEmpty());
 }
 
@@ -132,13 +150,11 @@ TEST(House, LinesFitTheScreen) {
   for (const Source& source : Sources()) {
     for (size_t i = 0; i < source.lines.size(); ++i) {
       const std::string& line = source.lines[i];
-      if (line.size() > 100 && line.find("R\"") == std::string::npos &&
-          line.find("http") == std::string::npos) {
-        // Count characters, not bytes: UTF-8 continuation bytes begin with the bits 10.
-        size_t characters = 0;
-        for (unsigned char c : line) characters += (c & 0xc0) != 0x80;
-        if (characters > 100) wrong.push_back(Where(source, i));
-      }
+      if (line.find('"') != std::string::npos) continue;  // clang-format cannot break those
+      // Characters, not bytes: UTF-8 continuation bytes begin with the bits 10.
+      size_t characters = 0;
+      for (unsigned char c : line) characters += (c & 0xc0) != 0x80;
+      if (characters > 100) wrong.push_back(Where(source, i));
     }
   }
   EXPECT_THAT(wrong, testing::IsEmpty());
@@ -183,7 +199,8 @@ TEST(House, OnlyTheEndpointKnowsZeroMq) {
 
 TEST(House, NothingIsLeftUnfinished) {
   // Put together here so that this file does not match itself.
-  const std::regex marks(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK)\\b|DISABLED" + "_");
+  const std::regex marks(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK)\\b|DISABLED" +
+                         "_");
   std::vector<std::string> wrong;
   for (const Source& source : Sources()) {
     for (size_t i = 0; i < source.lines.size(); ++i) {

@@ -18,6 +18,7 @@
 #include "messages/runtime/clock.h"
 #include "messages/runtime/http_door.h"
 #include "messages/runtime/runtime_host.h"
+#include "messages/runtime/tcp_door.h"
 #include "messages/runtime/zmq_endpoint.h"
 
 namespace kubemu {
@@ -108,6 +109,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   std::unique_ptr<ZmqEndpoint> endpoint_;
   std::unique_ptr<BusLinks> links_;
   std::unique_ptr<HttpDoor> http_;
+  std::unique_ptr<TcpDoor> tcp_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
   bool stopping_ = false;
@@ -123,6 +125,7 @@ absl::Status ProcessRuntime::Impl::Start() {
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
   addresses_.endpoint = endpoint_->endpoint();
+  tcp_ = std::make_unique<TcpDoor>(this, io_, options_.insecure);
   const std::string master(options_.master.empty() ? "" : "master");
   links_ = std::make_unique<BusLinks>(this, endpoint_.get(), master);
   if (!options_.master.empty()) {
@@ -220,6 +223,7 @@ void ProcessRuntime::Impl::Turn() {
 void ProcessRuntime::Impl::Dispatch(std::vector<Message> messages) {
   std::vector<Message> for_peers;
   const std::string bus_address = options_.process + "/bus";
+  const std::string door_address = options_.process + "/door";
   for (Message& message : messages) {
     if (message.to == bus_address) {
       HandleBusMessage(message);
@@ -229,6 +233,8 @@ void ProcessRuntime::Impl::Dispatch(std::vector<Message> messages) {
       } else {
         http_->Receive(message);
       }
+    } else if (message.to == door_address || message.to.starts_with("internet/")) {
+      tcp_->Receive(message);
     } else {
       for_peers.push_back(std::move(message));
     }

@@ -90,11 +90,15 @@ class Forms {
   }
 
   void AddFields(MessageForm* form) {
+    const auto* reflection = google::protobuf::MessageFactory::generated_factory()
+                                 ->GetPrototype(form->descriptor)
+                                 ->GetReflection();
     for (int i = 0; i < form->descriptor->field_count(); ++i) {
       const FieldDescriptor* field = form->descriptor->field(i);
       const FieldOptions& options = field->options();
       FieldForm row;
       row.field = field;
+      row.reflection = reflection;
       row.name = field->json_name();
       AppendJsonString(row.name, &row.key);
       row.key += ':';

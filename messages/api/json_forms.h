@@ -9,6 +9,7 @@
 namespace google::protobuf {
 class Descriptor;
 class FieldDescriptor;
+class Reflection;
 }  // namespace google::protobuf
 
 // How each message and field of messages/proto/k8s looks in JSON: the options of the descriptors,
@@ -35,8 +36,9 @@ struct MessageForm;
 
 struct FieldForm {
   const google::protobuf::FieldDescriptor* field = nullptr;
-  std::string_view name;  // in JSON
-  std::string key;        // "\"name\":"
+  const google::protobuf::Reflection* reflection = nullptr;  // of the message that has the field
+  std::string_view name;                                     // in JSON
+  std::string key;                                           // "\"name\":"
   JsonForm form = JsonForm::kString;
   const MessageForm* message = nullptr;  // of a message field, else null
   bool repeated = false;

@@ -131,7 +131,7 @@ class Reader {
       if (member.value().is_null()) continue;
       Message* target = message;
       for (const FieldForm* inlined : path->inlined) {
-        target = target->GetReflection()->MutableMessage(target, inlined->field);
+        target = inlined->reflection->MutableMessage(target, inlined->field);
       }
       const Place here{place, name};
       struct_ = form.descriptor->name();
@@ -146,7 +146,7 @@ class Reader {
     if (field.repeated) return ReadList(value, field, message, place);
     if (field.message == nullptr) return ReadScalar(value, field, message, place);
     return ReadMessage(value, *field.message,
-                       message->GetReflection()->MutableMessage(message, field.field), place);
+                       field.reflection->MutableMessage(message, field.field), place);
   }
 
   bool ReadMessage(const json::value& value, const MessageForm& form, Message* message,
@@ -164,7 +164,7 @@ class Reader {
       case JsonForm::kIntOrString:
         return ReadIntOrString(value, static_cast<k8s::intstr::IntOrString*>(message), place);
       case JsonForm::kRaw:
-        message->GetReflection()->SetString(message, form.fields[0].field, json::serialize(value));
+        form.fields[0].reflection->SetString(message, form.fields[0].field, json::serialize(value));
         return true;
       default:
         return ReadList(value, form.fields[0], message, place);
@@ -174,7 +174,7 @@ class Reader {
   bool ReadList(const json::value& value, const FieldForm& field, Message* message,
                 const Place* place) {
     if (!value.is_array()) return WrongType(value, NameOfField(field), place);
-    const Reflection& reflection = *message->GetReflection();
+    const Reflection& reflection = *field.reflection;
     const std::string_view owner = struct_;
     int index = 0;
     for (const json::value& element : value.get_array()) {
@@ -194,7 +194,7 @@ class Reader {
 
   bool ReadElement(const json::value& element, const FieldForm& field, Message* message,
                    const Place* place) {
-    const Reflection& reflection = *message->GetReflection();
+    const Reflection& reflection = *field.reflection;
     int64_t number = 0;
     if (field.form == JsonForm::kInt32 || field.form == JsonForm::kInt64) {
       if (!element.is_null() && !ReadInteger(element, field, &number, place)) return false;
@@ -222,8 +222,8 @@ class Reader {
     const FieldForm& key_field = field.message->fields[0];
     const FieldForm& value_field = field.message->fields[1];
     for (const json::key_value_pair* member : members) {
-      Message* entry = message->GetReflection()->AddMessage(message, field.field);
-      const Reflection& reflection = *entry->GetReflection();
+      Message* entry = field.reflection->AddMessage(message, field.field);
+      const Reflection& reflection = *key_field.reflection;
       reflection.SetString(entry, key_field.field, std::string(AsView(member->key())));
       if (value_field.message != nullptr) {
         Message* target = reflection.MutableMessage(entry, value_field.field);
@@ -241,7 +241,7 @@ class Reader {
 
   bool ReadScalar(const json::value& value, const FieldForm& field, Message* message,
                   const Place* place) {
-    const Reflection& reflection = *message->GetReflection();
+    const Reflection& reflection = *field.reflection;
     switch (field.form) {
       case JsonForm::kBool:
         if (!value.is_bool()) return WrongType(value, "bool", place);

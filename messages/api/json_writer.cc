@@ -98,8 +98,8 @@ class Writer {
 
  private:
   void WriteMembers(const Message& message, const MessageForm& form) {
-    const Reflection& reflection = *message.GetReflection();
     for (const FieldForm& field : form.fields) {
+      const Reflection& reflection = *field.reflection;
       if (field.repeated) {
         if (reflection.FieldSize(message, field.field) == 0) continue;
         Key(field);
@@ -162,7 +162,7 @@ class Writer {
   }
 
   void WriteList(const Message& message, const FieldForm& field) {
-    const Reflection& reflection = *message.GetReflection();
+    const Reflection& reflection = *field.reflection;
     const int size = reflection.FieldSize(message, field.field);
     out_->push_back('[');
     for (int i = 0; i < size; ++i) {
@@ -183,14 +183,14 @@ class Writer {
 
   // Entries as they stand: sorted already (messages/api/labels.h).
   void WriteMap(const Message& message, const FieldForm& field) {
-    const Reflection& reflection = *message.GetReflection();
+    const Reflection& reflection = *field.reflection;
     const int size = reflection.FieldSize(message, field.field);
     const FieldForm& key = field.message->fields[0];
     const FieldForm& value = field.message->fields[1];
     out_->push_back('{');
     for (int i = 0; i < size; ++i) {
       const Message& entry = reflection.GetRepeatedMessage(message, field.field, i);
-      const Reflection& entry_reflection = *entry.GetReflection();
+      const Reflection& entry_reflection = *key.reflection;
       if (i > 0) out_->push_back(',');
       AppendJsonString(entry_reflection.GetStringReference(entry, key.field, &scratch_), out_);
       out_->push_back(':');
@@ -226,7 +226,7 @@ class Writer {
 
   void WriteRaw(const Message& message, const MessageForm& form) {
     const std::string& raw =
-        message.GetReflection()->GetStringReference(message, form.fields[0].field, &scratch_);
+        form.fields[0].reflection->GetStringReference(message, form.fields[0].field, &scratch_);
     out_->append(raw.empty() ? "null" : raw);
   }
 

@@ -27,6 +27,7 @@ int Main(int argc, char** argv) {
   AddStatusCommand(app, context);
   AddObserveCommand(app, context);
   AddTraceCommand(app, context);
+  AddEngineCommand(app, context);
   AddCompletionCommand(app, context);
   app.set_version_flag("--version", "kubemu 0.1.0");
   app.footer(

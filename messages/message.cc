@@ -56,6 +56,7 @@ const std::vector<MessageType>& Types() {
       Row<bus::ListenResult>(bus::LISTEN_RESULT),
       Row<bus::Unlisten>(bus::UNLISTEN),
       Row<bus::EngineControl>(bus::ENGINE_CONTROL),
+      Row<bus::EngineControlResult>(bus::ENGINE_CONTROL_RESULT),
       Row<bus::LogRequest>(bus::LOG_REQUEST),
       Row<bus::LogResponse>(bus::LOG_RESPONSE),
       Row<bus::HealthCheck>(bus::HEALTH_CHECK),

@@ -13,6 +13,8 @@
 #include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 #include <boost/process/v2/environment.hpp>
+// Boost 1.81 forgets this one in header-only use.
+#include <boost/process/v2/impl/environment.ipp>
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 #include <chrono>

@@ -142,8 +142,6 @@ void ValidatePodSpec(const core::PodSpec& spec, const FieldPath& path, FieldErro
   ValidateChoice(spec.dns_policy(), {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"},
                  path.Child("dnsPolicy"), errors);
   ValidateDeadline(spec, path.Child("activeDeadlineSeconds"), errors);
-  ValidateNonNegative(spec.termination_grace_period_seconds(),
-                      path.Child("terminationGracePeriodSeconds"), errors);
   ValidateOptionalName(spec.service_account_name(), CheckDns1123Subdomain,
                        path.Child("serviceAccountName"), errors);
   ValidateOptionalName(spec.node_name(), CheckDns1123Subdomain, path.Child("nodeName"), errors);

@@ -22,6 +22,14 @@ std::vector<std::string> Effects() {
   return {std::string(kNoExecute), std::string(kNoSchedule), std::string(kPreferNoSchedule)};
 }
 
+// The form in which Go prints it.
+std::string GoToleration(const core::Toleration& toleration) {
+  return StrCat("core.Toleration{Key:", Quoted(toleration.key()),
+                ", Operator:", Quoted(toleration.operator_()),
+                ", Value:", Quoted(toleration.value()), ", Effect:", Quoted(toleration.effect()),
+                ", TolerationSeconds:(*int64)(nil)}");
+}
+
 void ValidateToleration(const core::Toleration& toleration, const FieldPath& path,
                         FieldErrorList* errors) {
   const std::string& op = toleration.operator_();
@@ -41,8 +49,8 @@ void ValidateToleration(const core::Toleration& toleration, const FieldPath& pat
                     CheckLabelValue(toleration.value()));
   } else if (op == "Exists") {
     if (!toleration.value().empty()) {
-      errors->Invalid(path.Child("operator"), toleration.value(),
-                      "value must be empty when `operator` is 'Exists'");
+      errors->InvalidRaw(path.Child("operator"), GoToleration(toleration),
+                         "value must be empty when `operator` is 'Exists'");
     }
   } else {
     errors->NotSupported(path.Child("operator"), op, {"Equal", "Exists"});
@@ -217,7 +225,8 @@ void ValidateTaints(const core::NodeSpec& spec, const FieldPath& path, FieldErro
     ValidateChoice(taint.effect(), Effects(), taint_path.Child("effect"), errors);
     if (!seen.emplace(taint.key(), taint.effect()).second) {
       errors->Add({FieldErrorType::kDuplicate, taint_path.text(),
-                   StrCat(taint.key(), "=", taint.value(), ":", taint.effect()),
+                   StrCat("core.Taint{Key:", Quoted(taint.key()), ", Value:", Quoted(taint.value()),
+                          ", Effect:", Quoted(taint.effect()), ", TimeAdded:<nil>}"),
                    "taints must be unique by key and effect pair"});
     }
   }

@@ -65,7 +65,13 @@ void ValidateServicePorts(const core::ServiceSpec& spec, const FieldPath& path,
       errors->Duplicate(port_path.Child("name"), port.name());
     }
     if (!ports.emplace(port.protocol(), port.port()).second) {
-      errors->Duplicate(port_path, StrCat(port.protocol(), "/", port.port()));
+      // Upstream prints the pair that collides as a port without anything else, in Go's form.
+      errors->Add({FieldErrorType::kDuplicate, port_path.text(),
+                   StrCat("core.ServicePort{Name:\"\", Protocol:", Quoted(port.protocol()),
+                          ", AppProtocol:(*string)(nil), Port:", port.port(),
+                          ", TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}, "
+                          "NodePort:0}"),
+                   ""});
     }
     if (port.node_port() == 0) continue;
     if (spec.type() != "NodePort" && spec.type() != "LoadBalancer") {

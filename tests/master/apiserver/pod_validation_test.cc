@@ -140,9 +140,12 @@ TEST(PodValidationTest, PoliciesTolerationsAndAffinityHaveFixedChoices) {
   EXPECT_THAT(PodErrors(C() + "restart_policy: 'Sometimes'"),
               ElementsAre("spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: "
                           "\"Always\", \"Never\", \"OnFailure\""));
-  EXPECT_THAT(PodErrors(C() + "tolerations { key: 'a' operator: 'Exists' value: 'v' }"),
-              ElementsAre("spec.tolerations[0].operator: Invalid value: \"v\": value must be empty "
-                          "when `operator` is 'Exists'"));
+  EXPECT_THAT(
+      PodErrors(C() + "tolerations { key: 'a' operator: 'Exists' value: 'v' }"),
+      ElementsAre(
+          "spec.tolerations[0].operator: Invalid value: core.Toleration{Key:\"a\", "
+          "Operator:\"Exists\", Value:\"v\", Effect:\"\", TolerationSeconds:(*int64)(nil)}: value "
+          "must be empty when `operator` is 'Exists'"));
   EXPECT_THAT(PodErrors(C() + "tolerations { value: 'v' }"),
               ElementsAre(HasSubstr("operator must be Exists when `key` is empty")));
   EXPECT_THAT(PodErrors(C() + "affinity { node_affinity { "

@@ -83,6 +83,10 @@ TEST(ServiceValidationTest, PortsAreRequiredAndNamedWhenThereAreSeveral) {
   EXPECT_THAT(CreateErrors<Service>("spec { type: 'NodePort' ports { name: 'a' port: 80 node_port: "
                                     "30000 } ports { name: 'b' port: 81 node_port: 30000 } }"),
               ElementsAre("spec.ports[1].nodePort: Duplicate value: 30000"));
+  EXPECT_THAT(
+      CreateErrors<Service>("spec { ports { name: 'a' port: 80 } ports { name: 'b' port: 80 } }"),
+      ElementsAre(StartsWith("spec.ports[1]: Duplicate value: core.ServicePort{Name:\"\", "
+                             "Protocol:\"TCP\", AppProtocol:(*string)(nil), Port:80,")));
 }
 
 TEST(ServiceValidationTest, TypesNamesAndAddresses) {

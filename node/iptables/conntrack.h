@@ -75,6 +75,10 @@ class Conntrack {
   // The connection that a packet with these addresses belongs to; null: none. *is_reply, unless
   // null, says in which direction.
   Connection* Find(const Tuple& tuple, bool* is_reply = nullptr);
+  const Connection* Peek(const Tuple& tuple) const {
+    return const_cast<Conntrack*>(this)->Find(tuple);
+  }
+  bool Knows(const Tuple& tuple) const { return by_tuple_.contains(tuple); }
   Connection* FindById(uint64_t id);
 
   // Enters the connection that begins with `packet`, translated as `verdict` says;

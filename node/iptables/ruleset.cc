@@ -57,7 +57,7 @@ absl::Status Ruleset::Prepare(const TableUpdate& update, bool noflush, Stage* st
   return CheckLoops(*stage);
 }
 
-// Without --noflush the table begins empty: what is not declared goes.
+// Without --noflush the table begins empty: what is not declared goes, policies are ACCEPT again.
 void Ruleset::FlushAll(const TableUpdate& update, Stage* stage) {
   std::set<std::string_view> declared;
   for (const TableUpdate::Chain& chain : update.chains) {
@@ -66,6 +66,7 @@ void Ruleset::FlushAll(const TableUpdate& update, Stage* stage) {
   for (const auto& [name, chain] : chains_[Index(stage->table)]) {
     if (chain->builtin) {
       stage->replaced[name];
+      stage->policies[name] = true;
     } else if (!declared.contains(name)) {
       stage->removed.insert(name);
     }
@@ -218,12 +219,17 @@ size_t Ruleset::RuleCount(Table table) const {
   return count;
 }
 
-std::string Ruleset::Save(Table table, bool with_counters) const {
+std::vector<const Ruleset::Chain*> Ruleset::AllChains(Table table) const {
   std::vector<const Chain*> order;
   for (std::string_view name : BuiltinChains(table)) order.push_back(Find(table, name));
   for (const auto& [name, chain] : chains_[Index(table)]) {
     if (!chain->builtin) order.push_back(chain.get());
   }
+  return order;
+}
+
+std::string Ruleset::Save(Table table, bool with_counters) const {
+  const std::vector<const Chain*> order = AllChains(table);
   std::string text = StrCat("*", TableName(table), "\n");
   for (const Chain* chain : order) {
     StrAppend(&text, ":", chain->name, " ",

@@ -59,10 +59,12 @@ class Ruleset {
   const Chain* Find(Table table, std::string_view name) const {
     return const_cast<Ruleset*>(this)->Find(table, name);
   }
+  // Built-in chains first, the others by name.
+  std::vector<const Chain*> AllChains(Table table) const;
   size_t ChainCount(Table table) const { return chains_[Index(table)].size(); }
   size_t RuleCount(Table table) const;
 
-  // As iptables-save [-c] prints it: built-in chains first, the others by name.
+  // As iptables-save [-c] prints it.
   std::string Save(Table table, bool with_counters) const;
 
   RecentLists& recent() { return recent_; }

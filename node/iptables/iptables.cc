@@ -1,0 +1,184 @@
+#include "node/iptables/iptables.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/core/strings.h"
+#include "messages/proto/control.pb.h"
+#include "messages/proto/flow.pb.h"
+#include "messages/proto/node.pb.h"
+#include "node/iptables/foreign_rules.h"
+
+namespace kubemu {
+
+namespace {
+
+std::string_view MessageOf(const absl::Status& status) {
+  return std::string_view(status.message().data(), status.message().size());
+}
+
+}  // namespace
+
+Iptables::Iptables(Options options)
+    : door_(options.node + "/door"), pods_(options.node + "/pod/") {}
+
+void Iptables::Receive(const Message& message, Env& env) {
+  switch (message.kind) {
+    case bus::IPTABLES_RESTORE:
+      return OnRestore(message, env);
+    case bus::POD_NETWORK_UPDATE:
+      return OnPodUpdate(message, env);
+    case bus::FLOW_OPEN:
+      return OnFlowOpen(message, env);
+    case bus::FLOW_DATA:
+    case bus::FLOW_CREDIT:
+    case bus::FLOW_CLOSE:
+      return OnFlow(message, env);
+    case bus::DATAGRAM:
+      return OnDatagram(message, env);
+    case bus::LISTEN_RESULT:
+      return OnListenResult(message, env);
+    case bus::LINK_DOWN:
+      return Forget(relay_.ResetPeer(message.As<bus::LinkDown>().process(), env));
+    default:
+      return;
+  }
+}
+
+void Iptables::Tick(Env& env) {
+  for (const iptables::Connection& connection : conntrack_.Expire(env.now)) {
+    datagram_senders_.erase(connection.id);
+    const auto flow = flow_of_.find(connection.id);
+    if (flow == flow_of_.end()) continue;
+    const uint64_t id = flow->second;
+    relay_.Reset(id, bus::FlowClose::TIMED_OUT, "conntrack: the connection was silent for too long",
+                 env);
+    Forget({id});
+  }
+  if (listen_retry_.Take(env.now)) SyncListeners(env);
+}
+
+Time Iptables::NextWake() const {
+  return std::min(conntrack_.NextExpiry(), listen_retry_.at());
+}
+
+void Iptables::OnRestore(const Message& message, Env& env) {
+  const auto& restore = message.As<bus::IptablesRestore>();
+  bus::IptablesRestored restored;
+  restored.set_revision(restore.revision());
+  if (restore.revision() > revision_) {
+    const absl::Status status = Apply(restore);
+    if (status.ok()) {
+      revision_ = restore.revision();
+      if (restore.has_network()) SyncListeners(env);
+    } else {
+      restored.set_error(std::string(MessageOf(status)));
+    }
+  }
+  env.outbox.Send(message.from, std::move(restored));
+}
+
+absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
+  if (!restore.full() && restore.revision() != revision_ + 1) {
+    return absl::FailedPreconditionError(
+        StrCat("revision ", restore.revision(), " changes revision ", restore.revision() - 1,
+               ", but revision ", revision_, " is in force; send a full one"));
+  }
+  absl::StatusOr<iptables::RestoreInput> input = iptables::ParseRestore(restore.rules());
+  if (!input.ok()) return input.status();
+  if (restore.full()) iptables::KeepForeignRules(ruleset_, &*input);
+  const std::vector<SocketAddress> gone = LeavingUdpPods(*input, restore.full());
+  const absl::Status status = ruleset_.Restore(*input, !restore.full());
+  if (!status.ok()) return status;
+  for (SocketAddress pod : gone) {
+    for (uint64_t id : conntrack_.FindByDestination(iptables::Protocol::kUdp, pod)) {
+      conntrack_.Remove(id);
+      datagram_senders_.erase(id);
+    }
+  }
+  if (restore.has_network()) routes_.SetNetwork(restore.network());
+  return absl::OkStatus();
+}
+
+// UDP has no end that conntrack could see: what was sent to a pod would go on to be sent there.
+std::vector<SocketAddress> Iptables::LeavingUdpPods(const iptables::RestoreInput& input,
+                                                    bool full) const {
+  std::vector<SocketAddress> pods;
+  for (const iptables::TableUpdate& update : input) {
+    std::set<std::string_view> declared;
+    for (const auto& chain : update.chains) declared.insert(chain.content.name);
+    const std::set<std::string_view> removed(update.removed.begin(), update.removed.end());
+    if (!full && removed.empty()) continue;
+    for (const auto* chain : ruleset_.AllChains(update.table)) {
+      if (full ? declared.contains(chain->name) : !removed.contains(chain->name)) continue;
+      for (const auto& loaded : chain->rules) {
+        const auto* dnat = std::get_if<iptables::Dnat>(&loaded.rule.target);
+        if (dnat != nullptr && loaded.rule.protocol == iptables::Protocol::kUdp) {
+          pods.push_back(dnat->to);
+        }
+      }
+    }
+  }
+  return pods;
+}
+
+void Iptables::OnPodUpdate(const Message& message, Env& env) {
+  const auto& update = message.As<bus::PodNetworkUpdate>();
+  if (update.address().empty()) return;
+  routes_.SetPod(update);
+  if (!update.removed()) return;
+  std::vector<uint64_t> gone;
+  for (const auto& [id, flow] : flows_) {
+    if (flow.to == update.address() || flow.opener == update.address()) {
+      gone.push_back(id);
+    }
+  }
+  for (uint64_t id : gone) {
+    relay_.Reset(id, bus::FlowClose::RESET, StrCat("pod ", update.address(), " is gone"), env);
+  }
+  Forget(gone);
+}
+
+void Iptables::OnListenResult(const Message& message, Env& env) {
+  const auto& result = message.As<bus::ListenResult>();
+  const auto port = static_cast<uint16_t>(result.port());
+  if (result.error().empty() || Ipv4(result.ip()) != listening_ip_) return;
+  if (listening_.erase(port) > 0) listen_retry_.Set(env.now + kListenRetry);
+}
+
+void Iptables::SyncListeners(Env& env) {
+  const std::set<uint16_t>& wanted = routes_.listen_ports();
+  const bool moved = listening_ip_ != routes_.node_ip();
+  for (auto it = listening_.begin(); it != listening_.end();) {
+    if (!moved && wanted.contains(*it)) {
+      ++it;
+      continue;
+    }
+    bus::Unlisten unlisten;
+    unlisten.set_ip(listening_ip_.bits());
+    unlisten.set_port(*it);
+    env.outbox.Send(door_, std::move(unlisten));
+    it = listening_.erase(it);
+  }
+  listening_ip_ = routes_.node_ip();
+  if (!routes_.HasNode()) return;
+  for (uint16_t port : wanted) {
+    if (!listening_.insert(port).second) continue;
+    bus::Listen listen;
+    listen.set_ip(listening_ip_.bits());
+    listen.set_port(port);
+    env.outbox.Send(door_, std::move(listen));
+  }
+}
+
+void Iptables::Forget(const std::vector<uint64_t>& flows) {
+  for (uint64_t id : flows) {
+    const auto it = flows_.find(id);
+    if (it == flows_.end()) continue;
+    flow_of_.erase(it->second.connection);
+    conntrack_.Remove(it->second.connection);
+    flows_.erase(it);
+  }
+}
+
+}  // namespace kubemu

@@ -1,0 +1,109 @@
+#ifndef KUBEMU_NODE_IPTABLES_IPTABLES_H_
+#define KUBEMU_NODE_IPTABLES_IPTABLES_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "messages/component.h"
+#include "messages/core/deadline.h"
+#include "messages/flow/flow_relay.h"
+#include "messages/proto/flow.pb.h"
+#include "node/iptables/conntrack.h"
+#include "node/iptables/routes.h"
+#include "node/iptables/ruleset.h"
+
+namespace kubemu {
+
+// The packet filter and the network of one node, at address "<node>/iptables". All traffic of the
+// node passes here: from outside (the door of its NodePorts, lb), from its pods, from other nodes.
+// A connection's first packet goes through the rules; they say whether it may pass and which pod
+// gets it; then the flow is passed on to the pod, or to the iptables of the pod's node.
+//   REJECT: the opener gets FlowClose REFUSED.   DROP: it hears nothing.
+// A connection keeps its pod as long as it lives, whatever becomes of the rules.
+class Iptables : public Component {
+ public:
+  struct Options {
+    std::string node;
+  };
+  // What has happened to connections and datagrams since the beginning.
+  struct Statistics {
+    uint64_t forwarded = 0;
+    uint64_t dropped = 0;      // by a DROP rule or policy
+    uint64_t rejected = 0;     // by a REJECT rule
+    uint64_t unreachable = 0;  // nobody has the address, or nobody listens there
+    uint64_t refused = 0;      // by a limit, or two connections with the same addresses
+  };
+
+  static constexpr Duration kListenRetry = 1s;  // until a NodePort that is taken is tried again
+
+  explicit Iptables(Options options);
+
+  void Receive(const Message& message, Env& env) override;
+  void Tick(Env& env) override;
+  Time NextWake() const override;
+
+  iptables::Ruleset& ruleset() { return ruleset_; }
+  const iptables::Conntrack& conntrack() const { return conntrack_; }
+  const Statistics& statistics() const { return statistics_; }
+  uint64_t revision() const { return revision_; }
+
+ private:
+  // How a first packet ends here.
+  struct Decision {
+    iptables::Verdict verdict;
+    iptables::Connection* connection = nullptr;  // null: it does not pass
+    std::string to;
+    bus::FlowClose::Reason reason = bus::FlowClose::REASON_UNSPECIFIED;
+    std::string detail;  // REASON_UNSPECIFIED without connection: silence
+
+    void Refuse(bus::FlowClose::Reason why, std::string text) {
+      reason = why;
+      detail = std::move(text);
+    }
+  };
+
+  void OnRestore(const Message& message, Env& env);
+  absl::Status Apply(const bus::IptablesRestore& restore);
+  void OnPodUpdate(const Message& message, Env& env);
+  void OnFlowOpen(const Message& message, Env& env);
+  void OnFlow(const Message& message, Env& env);
+  void OnDatagram(const Message& message, Env& env);
+  void OnListenResult(const Message& message, Env& env);
+  void SyncListeners(Env& env);
+
+  std::vector<SocketAddress> LeavingUdpPods(const iptables::RestoreInput& input, bool full) const;
+  Decision Decide(const Message& message, const iptables::Packet& packet, Env& env);
+  // The packet that the message stands for; a source port of 0 gets a free one.
+  template <typename Body>
+  iptables::Packet PacketOf(const Message& message, const Body& body, Env& env) const;
+  bool IsDoubled(const Message& message, const iptables::Packet& packet) const;
+  void Forget(const std::vector<uint64_t>& flows);
+
+  const std::string door_;
+  const std::string pods_;  // what the addresses of this node's pods begin with
+  uint64_t revision_ = 0;   // of kube-proxy's rules, last applied
+  iptables::Ruleset ruleset_;
+  iptables::Conntrack conntrack_;
+  iptables::Routes routes_;
+  FlowRelay relay_;
+  struct Flow {
+    uint64_t connection = 0;
+    std::string opener;        // its address
+    uint64_t opener_flow = 0;  // and its number of the flow
+    std::string to;
+  };
+  std::map<uint64_t, Flow> flows_;                    // by the relay's number
+  std::map<uint64_t, uint64_t> flow_of_;              // connection to flow
+  std::map<uint64_t, std::string> datagram_senders_;  // connection to who began it
+  std::set<uint16_t> listening_;                      // asked of the door
+  Ipv4 listening_ip_;
+  Deadline listen_retry_;
+  Statistics statistics_;
+};
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_NODE_IPTABLES_IPTABLES_H_

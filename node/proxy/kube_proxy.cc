@@ -1,0 +1,205 @@
+#include "node/proxy/kube_proxy.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "messages/api/kinds.h"
+#include "messages/api/labels.h"
+#include "messages/proto/control.pb.h"
+#include "messages/proto/k8s/core_node.pb.h"
+#include "messages/proto/k8s/core_service.pb.h"
+#include "messages/proto/k8s/discovery.pb.h"
+#include "messages/proto/k8s/meta.pb.h"
+#include "node/proxy/api_objects.h"
+
+namespace kubemu {
+namespace {
+
+using k8s::core::v1::Node;
+using k8s::core::v1::Service;
+using k8s::discovery::v1::EndpointSlice;
+
+constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
+constexpr char kZoneLabel[] = "topology.kubernetes.io/zone";
+// Services that another proxy looks after (pkg/proxy/apis/well_known_labels.go).
+constexpr char kProxyNameLabel[] = "service.kubernetes.io/service-proxy-name";
+
+Ipv4 InternalAddress(const Node& node) {
+  for (const auto& address : node.status().addresses()) {
+    const absl::StatusOr<Ipv4> ip = Ipv4::Parse(address.address());
+    if (address.type() == "InternalIP" && ip.ok()) return *ip;
+  }
+  return Ipv4();
+}
+
+}  // namespace
+
+KubeProxy::KubeProxy(Options options)
+    : node_(std::move(options.node)),
+      iptables_(node_ + "/iptables"),
+      services_(1, {.kind = &KindOf<Service>()}),
+      slices_(2, {.kind = &KindOf<EndpointSlice>()}),
+      nodes_(3, {.kind = &KindOf<Node>()}) {
+  info_.name = node_;
+  info_.cluster_cidr = options.cluster_cidr;
+}
+
+void KubeProxy::Receive(const Message& message, Env& env) {
+  if (message.kind == bus::IPTABLES_RESTORED) return OnRestored(message, env);
+  if (message.kind == bus::HEALTH_CHECK) return OnHealthCheck(message, env);
+  const bool was_synced = Synced();
+  bool changed = false;
+  for (const Informer::Change& change : services_.Receive(message, env)) {
+    OnService(change);
+    changed = network_changed_ = true;
+  }
+  for (const Informer::Change& change : slices_.Receive(message, env)) {
+    OnSlice(change);
+    changed = true;
+  }
+  for (const Informer::Change& change : nodes_.Receive(message, env)) {
+    OnNode(change, env);
+    changed = network_changed_ = true;
+  }
+  if (changed || Synced() != was_synced) Changed(message, env);
+}
+
+void KubeProxy::Tick(Env& env) {
+  services_.Tick(env);
+  slices_.Tick(env);
+  nodes_.Tick(env);
+  if (answer_.Take(env.now) || full_sync_.Take(env.now)) {
+    full_ = true;
+    sync_.Set(env.now);
+  }
+  if (sync_.Take(env.now)) Sync(env);
+}
+
+Time KubeProxy::NextWake() const {
+  return std::min({services_.NextWake(), slices_.NextWake(), nodes_.NextWake(), sync_.at(),
+                   answer_.at(), full_sync_.at()});
+}
+
+void KubeProxy::OnService(const Informer::Change& change) {
+  const bool ours =
+      change.after && FindEntry(change.after.meta().labels(), kProxyNameLabel) == nullptr;
+  map_.SetService(change.key,
+                  ours ? proxy::PortsOf(change.after.As<Service>()) : proxy::ServicePorts());
+}
+
+void KubeProxy::OnSlice(const Informer::Change& change) {
+  const std::string service =
+      change.after ? proxy::ServiceOf(change.after.As<EndpointSlice>()) : std::string();
+  proxy::EndpointsByPort endpoints;
+  if (!service.empty()) endpoints = proxy::EndpointsOf(change.after.As<EndpointSlice>(), service);
+  map_.SetSlice(change.key, service, std::move(endpoints));
+}
+
+void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
+  if (change.key == node_ && change.after) {
+    proxy::NodeInfo info = info_;
+    const std::string* zone = FindEntry(change.after.meta().labels(), kZoneLabel);
+    info.zone = zone == nullptr ? "" : *zone;
+    info.ip = InternalAddress(change.after.As<Node>());
+    // All nodes on one machine: their addresses are 127.1.0.x, and localnet only what is below.
+    info.localnet = Ipv4Network(Ipv4(127, 0, 0, 0), info.ip.IsLoopback() ? 16 : 8);
+    if (info != info_) full_ = true;
+    info_ = std::move(info);
+    return;
+  }
+  if (!change.after) {
+    endpoints_.erase(change.key);
+    return;
+  }
+  const std::string* endpoint = FindEntry(change.after.meta().annotations(), kEndpointAnnotation);
+  if (endpoint == nullptr || endpoints_[change.key] == *endpoint) return;
+  endpoints_[change.key] = *endpoint;
+  bus::PeerEndpoint peer;
+  peer.set_process(change.key);
+  peer.set_endpoint(*endpoint);
+  env.outbox.Send(node_ + "/bus", std::move(peer));
+}
+
+void KubeProxy::Changed(const Message& message, Env& env) {
+  if (!Synced()) return;
+  if (!sync_.IsSet()) cause_ = message.Context();
+  sync_.Set(env.now);
+}
+
+// Upstream waits for the same: rules from half the Services would break the other half's.
+void KubeProxy::Sync(Env& env) {
+  if (!Synced()) return;
+  const bool with_network = UpdateNetwork() || full_;
+  const std::set<std::string> changed = map_.TakeChanged();
+  std::string rules = full_ ? compiler_.Full(map_, info_) : compiler_.Partial(map_, info_, changed);
+  const bool full = std::exchange(full_, false);
+  if (rules.empty() && !with_network) return;
+  Send(full, std::move(rules), with_network, env);
+}
+
+void KubeProxy::Send(bool full, std::string rules, bool with_network, Env& env) {
+  bus::IptablesRestore restore;
+  restore.set_revision(++revision_);
+  restore.set_full(full);
+  restore.set_rules(std::move(rules));
+  if (with_network) *restore.mutable_network() = network_;
+  env.outbox.Because(std::exchange(cause_, Trace{}));
+  env.outbox.Send(iptables_, std::move(restore));
+  answer_.Set(env.now + kAnswerTimeout);
+  if (full) full_sync_.Set(env.now + kFullSyncPeriod);
+  if (!behind_since_) behind_since_ = env.now;
+}
+
+bool KubeProxy::UpdateNetwork() {
+  if (!std::exchange(network_changed_, false)) return false;
+  network_.Clear();
+  network_.set_node_ip(info_.ip.bits());
+  for (const auto& [name, object] : nodes_.objects()) {
+    const Node& node = object.As<Node>();
+    if (name == node_) {
+      network_.set_pod_cidr(node.spec().pod_cidr());
+      continue;
+    }
+    auto* peer = network_.add_peers();
+    peer->set_process(name);
+    peer->set_ip(InternalAddress(node).bits());
+    peer->set_pod_cidr(node.spec().pod_cidr());
+  }
+  std::set<uint16_t> ports;
+  for (const auto& [service, service_ports] : map_.services()) {
+    for (const auto& [name, info] : service_ports) {
+      if (name.protocol == proxy::Protocol::kTcp) ports.insert(info.node_port);
+    }
+  }
+  ports.erase(0);
+  for (uint16_t port : ports) network_.add_listen_ports(port);
+  std::string bytes = network_.SerializeAsString();
+  const bool differs = bytes != sent_network_;
+  sent_network_ = std::move(bytes);
+  return differs;
+}
+
+void KubeProxy::OnRestored(const Message& message, Env& env) {
+  const auto& restored = message.As<bus::IptablesRestored>();
+  if (restored.revision() != revision_) return;  // an answer to an older one; ours is under way
+  if (!restored.error().empty()) {
+    // It goes out whole once the time is up: sooner would only fail again.
+    full_ = true;
+    return;
+  }
+  acknowledged_ = revision_;
+  answer_.Clear();
+  behind_since_.reset();
+  if (sync_.IsSet()) behind_since_ = env.now;
+}
+
+void KubeProxy::OnHealthCheck(const Message& message, Env& env) {
+  bus::HealthCheckResult result;
+  result.set_number(message.As<bus::HealthCheck>().number());
+  result.set_healthy(acknowledged_ > 0 &&
+                     (!behind_since_ || env.now - *behind_since_ < kHealthTimeout));
+  env.outbox.Send(message.from, std::move(result));
+}
+
+}  // namespace kubemu

@@ -1,0 +1,88 @@
+#ifndef KUBEMU_NODE_PROXY_KUBE_PROXY_H_
+#define KUBEMU_NODE_PROXY_KUBE_PROXY_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "messages/api/informer.h"
+#include "messages/component.h"
+#include "messages/core/deadline.h"
+#include "messages/core/ip.h"
+#include "messages/proto/node.pb.h"
+#include "node/proxy/rule_compiler.h"
+#include "node/proxy/service_map.h"
+
+namespace kubemu {
+
+// kube-proxy of one node, at address "<node>/kube-proxy". Watches Services, EndpointSlices and
+// Nodes, and keeps "<node>/iptables" at the rules that follow from them: at once after each change,
+// and only the chains that changed. Tells iptables also where other nodes' pods are, and its own
+// process's bus where other nodes listen. Answers lb's health checks.
+class KubeProxy : public Component {
+ public:
+  struct Options {
+    std::string node;  // name of the process and of the Node
+    Ipv4Network cluster_cidr{Ipv4(10, 244, 0, 0), 16};
+  };
+
+  // Until iptables must have said that it applied a change; then everything is sent again.
+  static constexpr Duration kAnswerTimeout = 1s;
+  // Everything is sent again this often in any case (pkg/proxy, FullSyncPeriod).
+  static constexpr Duration kFullSyncPeriod = 1h;
+  // Unhealthy is who has not brought a change into force for twice the sync period of 30 s
+  // (pkg/proxy/healthcheck/proxier_health.go).
+  static constexpr Duration kHealthTimeout = 60s;
+
+  explicit KubeProxy(Options options);
+
+  void Receive(const Message& message, Env& env) override;
+  void Tick(Env& env) override;
+  Time NextWake() const override;
+
+  // True once iptables has applied all that is known here.
+  bool in_sync() const { return revision_ > 0 && acknowledged_ == revision_ && !sync_.IsSet(); }
+
+ private:
+  void OnService(const Informer::Change& change);
+  void OnSlice(const Informer::Change& change);
+  void OnNode(const Informer::Change& change, Env& env);
+  void OnRestored(const Message& message, Env& env);
+  void OnHealthCheck(const Message& message, Env& env);
+  // Something changed: iptables has to hear of it in this turn.
+  void Changed(const Message& message, Env& env);
+  bool Synced() const { return services_.synced() && slices_.synced() && nodes_.synced(); }
+  void Sync(Env& env);
+  void Send(bool full, std::string rules, bool with_network, Env& env);
+  // Works network_ out again if it may have changed. True if it differs from what was sent.
+  bool UpdateNetwork();
+
+  const std::string node_;
+  const std::string iptables_;  // its address
+  Informer services_;
+  Informer slices_;
+  Informer nodes_;
+
+  proxy::ServiceMap map_;
+  proxy::RuleCompiler compiler_;
+  proxy::NodeInfo info_;
+  std::map<std::string, std::string> slice_services_;  // EndpointSlice to its Service
+  std::map<std::string, std::string> endpoints_;       // Node to its bus endpoint, as last told
+
+  uint64_t revision_ = 0;        // last one sent
+  uint64_t acknowledged_ = 0;    // last one applied
+  bool full_ = true;             // the next one has to hold everything
+  bool network_changed_ = true;  // a Node or a Service's ports did, since it was last worked out
+  bus::NodeNetwork network_;
+  std::string sent_network_;  // as last sent, serialised
+  Trace cause_;               // of the first change that is not sent yet
+  Deadline sync_;
+  Deadline answer_;
+  Deadline full_sync_;
+  std::optional<Time> behind_since_;  // since when what is in force is not what should be
+};
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_NODE_PROXY_KUBE_PROXY_H_

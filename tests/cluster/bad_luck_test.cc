@@ -1,0 +1,161 @@
+// kill -9 and its like: acknowledged writes stay, the cluster comes back by itself, and traffic
+// goes on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <set>
+#include <string>
+
+#include "tests/cluster/cluster.h"
+
+namespace kubemu {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kWeb[] = R"(
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      tolerations:
+      - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 5}
+      - {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 5}
+      containers:
+      - {name: web, image: nginx, ports: [{containerPort: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  ports: [{port: 8080, targetPort: 80}]
+)";
+
+bool IsReady(Cluster& cluster, const std::string& node) {
+  return cluster.Get("node " + node, "{.status.conditions[?(@.type==\"Ready\")].status}") == "True";
+}
+
+TEST(BadLuck, AcknowledgedWritesSurviveKillsOfTheMaster) {
+  Cluster cluster({"--nodes", "2"});
+  std::set<std::string> acknowledged;
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 5; ++i) {
+      const std::string name = "cm-" + std::to_string(round) + "-" + std::to_string(i);
+      if (cluster
+              .Kubectl("create configmap " + name +
+                       " --from-literal=round=" + std::to_string(round))
+              .code == 0) {
+        acknowledged.insert(name);
+      }
+    }
+    cluster.Signal("master", SIGKILL);
+    ASSERT_EQ(cluster.Kubemu("up").code, 0);
+    for (const std::string& name : acknowledged) {
+      EXPECT_EQ(cluster.Kubectl("get configmap " + name).code, 0) << name;
+    }
+  }
+  EXPECT_EQ(acknowledged.size(), 20u);
+}
+
+TEST(BadLuck, NodesAndWatchesComeBackWhenTheMasterIsKilled) {
+  Cluster cluster({"--nodes", "2"});
+  cluster.Apply(kWeb);
+  ASSERT_TRUE(cluster.RolledOut("web"));
+  const std::string url = "http://" + cluster.LoadBalancerIp("web") + ":8080/";
+  ASSERT_TRUE(Eventually([&] { return !cluster.Curl(url).empty(); }));
+  cluster.Signal("master", SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return cluster.State("master") == "gone"; }));
+  EXPECT_NE(cluster.Curl(url), "");  // the data path needs no master
+  ASSERT_EQ(cluster.Kubemu("up").code, 0);
+  // Everyone's watches work again: a scaled Deployment gets its pods, and they get traffic.
+  EXPECT_EQ(cluster.Kubectl("scale deployment web --replicas=4").code, 0);
+  EXPECT_TRUE(Eventually(
+      [&] { return cluster.Get("deployment web", "{.status.availableReplicas}") == "4"; }, 10));
+  std::set<std::string> answers;
+  EXPECT_TRUE(Eventually(
+      [&] {
+        answers.insert(cluster.Curl(url));
+        return answers.size() >= 4;
+      },
+      10));
+}
+
+TEST(BadLuck, AKilledNodesPodsAreReplacedAndRequestsGoOn) {
+  Cluster cluster({"--nodes", "3", "--time-scale", "20"});
+  cluster.Apply(kWeb);
+  ASSERT_TRUE(cluster.RolledOut("web"));
+  const std::string url = "http://" + cluster.LoadBalancerIp("web") + ":8080/";
+  ASSERT_TRUE(Eventually([&] { return !cluster.Curl(url).empty(); }));
+  const std::string victim = cluster.Get("pods -l app=web", "{.items[0].spec.nodeName}");
+  cluster.Signal(victim, SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return !IsReady(cluster, victim); }));
+  EXPECT_THAT(cluster.Kubectl("get nodes").out, HasSubstr("NotReady"));
+  // Two pods that are not on the dead node answer.
+  EXPECT_TRUE(Eventually(
+      [&] {
+        std::set<std::string> nodes;
+        for (int i = 0; i < 10; ++i) nodes.insert(cluster.Curl(url));
+        nodes.erase("");
+        bool dead = false;
+        for (const std::string& answer : nodes) dead |= answer.find(victim) != std::string::npos;
+        return nodes.size() == 2 && !dead;
+      },
+      60));
+  // And it comes back.
+  ASSERT_EQ(cluster.Kubemu("up").code, 0);
+  EXPECT_TRUE(IsReady(cluster, victim));
+}
+
+TEST(BadLuck, UpStartsOnlyWhatIsMissing) {
+  Cluster cluster({"--nodes", "2"});
+  const auto pids = [&] {
+    std::map<std::string, int64_t> result;
+    const boost::json::value status = boost::json::parse(cluster.Kubemu("status -o json").out);
+    for (const auto& process : status.at("processes").as_array()) {
+      result[process.at("name").as_string().c_str()] = process.at("pid").as_int64();
+    }
+    return result;
+  };
+  const auto before = pids();
+  cluster.Signal("lb", SIGKILL);
+  ASSERT_TRUE(Eventually([&] { return cluster.State("lb") == "gone"; }));
+  ASSERT_EQ(cluster.Kubemu("up --nodes 3").code, 0);
+  const auto after = pids();
+  EXPECT_EQ(after.at("master"), before.at("master"));
+  EXPECT_EQ(after.at("node-1"), before.at("node-1"));
+  EXPECT_NE(after.at("lb"), before.at("lb"));
+  EXPECT_TRUE(after.contains("node-3"));
+  EXPECT_TRUE(IsReady(cluster, "node-3"));
+}
+
+TEST(BadLuck, TwoClustersRunSideBySide) {
+  Cluster one({"--nodes", "1"});
+  Cluster two({"--nodes", "1"});
+  one.Apply(kWeb);
+  EXPECT_TRUE(one.RolledOut("web"));
+  EXPECT_EQ(two.Get("deployments", "{.items[*].metadata.name}"), "");
+  EXPECT_NE(one.NodeIp(1), two.NodeIp(1));
+}
+
+TEST(BadLuck, DownEndsExactlyWhatUpStarted) {
+  Cluster cluster({"--nodes", "2"});
+  ASSERT_EQ(cluster.Kubemu("down").code, 0);
+  for (const char* name : {"master", "node-1", "node-2", "lb"}) {
+    EXPECT_EQ(cluster.State(name), "gone") << name;
+  }
+  ASSERT_EQ(cluster.Kubemu("up").code, 0);  // with the state it had
+  EXPECT_TRUE(IsReady(cluster, "node-2"));
+}
+
+}  // namespace
+}  // namespace kubemu

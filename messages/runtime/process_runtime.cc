@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -32,17 +34,14 @@ uint64_t EpochFromWallClock() {
 
 class ProcessRuntime::Impl : public RuntimeHost {
  public:
-  Impl(Options options, Program* program)
+  explicit Impl(Options options)
       : options_(std::move(options)),
-        program_(program),
         clock_(options_.time_scale),
         journal_(MakeJournal()),
-        process_({options_.process, options_.epoch, options_.seed}, &journal_) {
-    program_->AddTo(process_);
-  }
+        process_({options_.process, options_.epoch, options_.seed}, &journal_) {}
 
   absl::Status Start();
-  absl::Status Run();
+  absl::Status Run(Program& program);
   void Stop() {
     boost::asio::post(io_, [this] { stopping_ = true; });
   }
@@ -90,13 +89,13 @@ class ProcessRuntime::Impl : public RuntimeHost {
   absl::Status StartHttp();
   void Gather();
   void Sleep(RealTime until);
-  void Turn();
+  void Turn(Program& program);
   void Dispatch(std::vector<Message> messages);
   void HandleBusMessage(const Message& message);
   void WatchSignals();
+  void WatchParent();
 
   Options options_;
-  Program* const program_;
   const RuntimeClock clock_;
   std::optional<FileJournal> journal_file_;
   Journal journal_;
@@ -106,6 +105,8 @@ class ProcessRuntime::Impl : public RuntimeHost {
   boost::asio::steady_timer timer_{io_};
   RealTime timer_at_ = RealTime::max();  // when timer_ fires; max: it is not armed
   boost::asio::signal_set signals_{io_};
+  boost::asio::posix::stream_descriptor parent_{io_};
+  char ignored_ = 0;  // what a parent writes there
   std::unique_ptr<ZmqEndpoint> endpoint_;
   std::unique_ptr<BusLinks> links_;
   std::unique_ptr<HttpDoor> http_;
@@ -160,12 +161,30 @@ void ProcessRuntime::Impl::WatchSignals() {
   });
 }
 
-absl::Status ProcessRuntime::Impl::Run() {
+void ProcessRuntime::Impl::WatchParent() {
+  if (options_.parent_fd < 0) return;
+  boost::system::error_code error;
+  if (!parent_.is_open()) parent_.assign(options_.parent_fd, error);
+  if (error) {
+    spdlog::warn("cannot watch descriptor {}: {}", options_.parent_fd, error.message());
+    return;
+  }
+  boost::asio::async_read(parent_, boost::asio::buffer(&ignored_, 1),
+                          [this](const boost::system::error_code& end, size_t) {
+                            if (!end) return WatchParent();
+                            spdlog::info("{} ends: its parent is gone", options_.process);
+                            stopping_ = true;
+                          });
+}
+
+absl::Status ProcessRuntime::Impl::Run(Program& program) {
   WatchSignals();
+  WatchParent();
+  program.AddTo(process_);
   while (!stopping_) {
     Gather();
     if (stopping_) break;
-    Turn();
+    Turn(program);
   }
   journal_.Flush();
   return result_;
@@ -201,11 +220,11 @@ void ProcessRuntime::Impl::Sleep(RealTime until) {
   io_.run_one();
 }
 
-void ProcessRuntime::Impl::Turn() {
+void ProcessRuntime::Impl::Turn(Program& program) {
   const RealTime real = RealNow();
   links_->Tick(real);
   process_.Turn(Now(), clock_.Wall());
-  if (absl::Status status = program_->Commit(); !status.ok()) {
+  if (absl::Status status = program.Commit(); !status.ok()) {
     // What was not made durable must not be acknowledged: nothing of this turn leaves.
     Fatal(StrCat("cannot commit: ", std::string(status.message())));
     return;
@@ -250,8 +269,8 @@ void ProcessRuntime::Impl::HandleBusMessage(const Message& message) {
   links_->SetEndpoint(peer.process(), peer.endpoint());
 }
 
-ProcessRuntime::ProcessRuntime(Options options, Program* program)
-    : impl_(std::make_unique<Impl>(std::move(options), program)) {}
+ProcessRuntime::ProcessRuntime(Options options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
 ProcessRuntime::~ProcessRuntime() = default;
 absl::Status ProcessRuntime::Start() {
   return impl_->Start();
@@ -262,8 +281,8 @@ const ProcessRuntime::Addresses& ProcessRuntime::addresses() const {
 uint64_t ProcessRuntime::epoch() const {
   return impl_->epoch();
 }
-absl::Status ProcessRuntime::Run() {
-  return impl_->Run();
+absl::Status ProcessRuntime::Run(Program& program) {
+  return impl_->Run(program);
 }
 void ProcessRuntime::Stop() {
   impl_->Stop();

@@ -33,6 +33,7 @@ class ProcessRuntime {
     std::string http_listen;  // "127.0.0.1:6443": opens the HTTP door; "": none
     std::string journal_directory;  // "": no journal
     bool insecure = false;          // other than loopback addresses are allowed
+    int parent_fd = -1;             // ends when this descriptor is at its end; -1: none
   };
 
   // Where the process really listens; a port 0 in the options became the one that was picked.
@@ -41,8 +42,7 @@ class ProcessRuntime {
     std::string http;  // "" without HTTP door
   };
 
-  // `program` is not owned and outlives the runtime.
-  ProcessRuntime(Options options, Program* program);
+  explicit ProcessRuntime(Options options);
   ~ProcessRuntime();
 
   // Binds and opens everything. Each error says which address or file and what to do.
@@ -50,9 +50,9 @@ class ProcessRuntime {
   const Addresses& addresses() const;
   uint64_t epoch() const;
 
-  // Runs until Stop, SIGTERM or SIGINT (OK), or until the process cannot go on: the commit failed,
-  // or the name is taken.
-  absl::Status Run();
+  // Adds the program's parts and runs until Stop, SIGTERM or SIGINT (OK), or until the process
+  // cannot go on: the commit failed, or the name is taken. REQUIRES: Start was OK.
+  absl::Status Run(Program& program);
   // Makes Run return soon. The only method that may be called from another thread.
   void Stop();
 

@@ -107,14 +107,14 @@ class ToyProcess : public Program {
   ToyProcess(ProcessRuntime::Options options, std::string address, Component* part)
       : address_(std::move(address)),
         part_(part),
-        runtime_(std::make_unique<ProcessRuntime>(std::move(options), this)) {}
+        runtime_(std::make_unique<ProcessRuntime>(std::move(options))) {}
   ~ToyProcess() override { Stop(); }
 
   void AddTo(Process& process) override { process.Add(address_, part_); }
 
   absl::Status Start() {
     absl::Status status = runtime_->Start();
-    if (status.ok()) thread_ = std::thread([this] { result_ = runtime_->Run(); });
+    if (status.ok()) thread_ = std::thread([this] { result_ = runtime_->Run(*this); });
     return status;
   }
   const ProcessRuntime::Addresses& addresses() const { return runtime_->addresses(); }

@@ -71,6 +71,10 @@ bool Shaped(std::string_view value, bool (*edge)(char), std::string_view also) {
                      [&](char c) { return edge(c) || also.find(c) != std::string_view::npos; });
 }
 
+std::string QualifiedPatternText() {
+  return PatternText(kQualifiedText, kQualifiedPattern, {"MyName", "my.name", "123-abc"});
+}
+
 bool IsLabelShaped(std::string_view value) {
   return Shaped(value, IsLowerAlnum, "-");
 }
@@ -119,12 +123,10 @@ Complaints CheckDns1035Label(std::string_view value) {
 
 Complaints CheckQualifiedName(std::string_view value) {
   Complaints complaints;
-  const std::string pattern =
-      PatternText(kQualifiedText, kQualifiedPattern, {"MyName", "my.name", "123-abc"});
   const std::vector<std::string_view> parts = StrSplit(value, '/');
   if (parts.size() > 2) {
     complaints.push_back(
-        StrCat("a qualified name ", pattern,
+        StrCat("a qualified name ", QualifiedPatternText(),
                " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"));
     return complaints;
   }
@@ -140,7 +142,9 @@ Complaints CheckQualifiedName(std::string_view value) {
   } else if (name.size() > kDns1123LabelMax) {
     complaints.push_back(StrCat("name part ", TooLongText(kDns1123LabelMax)));
   }
-  if (!Shaped(name, IsAlnum, "-_.")) complaints.push_back(StrCat("name part ", pattern));
+  if (!Shaped(name, IsAlnum, "-_.")) {
+    complaints.push_back(StrCat("name part ", QualifiedPatternText()));
+  }
   return complaints;
 }
 

@@ -116,7 +116,7 @@ TEST(Sentence01, ANodeThatNoLongerReportsIsUnknown) {
            "Unknown/NodeStatusUnknown/Kubelet stopped posting node status.";
   }));
   EXPECT_TRUE(cluster.EventuallySaw({
-      {"master/controllers/node-lifecycle", "master/apiserver", "ApiRequest", "node-2"},
+      {"master/controllers/nodelifecycle", "master/apiserver", "ApiRequest", "node-2"},
       {"master/apiserver", "lb", "WatchEvent", "MODIFIED nodes node-2"},
   }));
   cluster.Signal("node-2", SIGCONT);

@@ -1,0 +1,44 @@
+#ifndef KUBEMU_NODE_NODE_H_
+#define KUBEMU_NODE_NODE_H_
+
+#include <string>
+#include <utility>
+
+#include "messages/process.h"
+#include "messages/program.h"
+#include "node/engine/emulated_engine.h"
+#include "node/iptables/iptables.h"
+#include "node/kubelet/kubelet.h"
+#include "node/proxy/kube_proxy.h"
+
+namespace kubemu {
+
+// The program kubemu-node: a switchboard over its parts, without logic of its own.
+class Node : public Program {
+ public:
+  struct Options {
+    KubeletOptions kubelet;  // `kubelet.node` names the process and all of its parts
+    Duration pull_delay{};   // of an image that is not on the node yet
+    Ipv4Network cluster_cidr{Ipv4(10, 244, 0, 0), 16};
+  };
+
+  explicit Node(const Options& options)
+      : name_(options.kubelet.node),
+        kubelet_(options.kubelet),
+        engine_({.node = name_, .pull_delay = options.pull_delay}),
+        kube_proxy_({.node = name_, .cluster_cidr = options.cluster_cidr}),
+        iptables_({.node = name_}) {}
+
+  void AddTo(Process& process) override;
+
+ private:
+  const std::string name_;
+  Kubelet kubelet_;
+  EmulatedEngine engine_;
+  KubeProxy kube_proxy_;
+  Iptables iptables_;
+};
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_NODE_NODE_H_

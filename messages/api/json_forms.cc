@@ -3,7 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
-#include <algorithm>
+#include <bit>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -21,8 +21,23 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::FieldOptions;
 using google::protobuf::FileDescriptor;
 
-bool Before(std::string_view a, std::string_view b) {
-  return a.size() != b.size() ? a.size() < b.size() : a < b;
+// Of a field's name. Spreads the names of one message well enough, and costs no loop.
+size_t BucketOf(std::string_view name, size_t buckets) {
+  const auto byte = [name](size_t i) { return static_cast<unsigned char>(name[i]); };
+  if (name.empty()) return 0;
+  const size_t hash =
+      name.size() + 37 * byte(0) + 101 * byte(name.size() / 2) + 257 * byte(name.size() - 1);
+  return (hash ^ hash >> 5) & (buckets - 1);
+}
+
+// At most a quarter of the buckets is used.
+void FillBuckets(MessageForm* form) {
+  form->buckets.assign(std::bit_ceil(4 * form->paths.size() + 1), -1);
+  for (size_t i = 0; i < form->paths.size(); ++i) {
+    size_t at = BucketOf(form->paths[i].name, form->buckets.size());
+    while (form->buckets[at] >= 0) at = (at + 1) & (form->buckets.size() - 1);
+    form->buckets[at] = static_cast<int16_t>(i);
+  }
 }
 
 JsonForm FormOfMessage(const Descriptor& type) {
@@ -67,10 +82,7 @@ class Forms {
     }
     for (auto& [descriptor, form] : forms_) AddFields(&form);
     for (auto& [descriptor, form] : forms_) AddPaths(form, {}, &form.paths);
-    for (auto& [descriptor, form] : forms_) {
-      std::sort(form.paths.begin(), form.paths.end(),
-                [](const FieldPath& a, const FieldPath& b) { return Before(a.name, b.name); });
-    }
+    for (auto& [descriptor, form] : forms_) FillBuckets(&form);
   }
 
   const MessageForm* Find(const Descriptor* descriptor) const {
@@ -137,10 +149,11 @@ class Forms {
 }  // namespace
 
 const FieldPath* MessageForm::Find(std::string_view name) const {
-  const auto found = std::lower_bound(
-      paths.begin(), paths.end(), name,
-      [](const FieldPath& path, std::string_view wanted) { return Before(path.name, wanted); });
-  return found != paths.end() && found->name == name ? &*found : nullptr;
+  for (size_t at = BucketOf(name, buckets.size());; at = (at + 1) & (buckets.size() - 1)) {
+    if (buckets[at] < 0) return nullptr;
+    const FieldPath& path = paths[buckets[at]];
+    if (path.name == name) return &path;
+  }
 }
 
 const MessageForm& FormOf(const Descriptor* descriptor) {

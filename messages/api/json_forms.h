@@ -60,7 +60,8 @@ struct MessageForm {
   const google::protobuf::Descriptor* descriptor = nullptr;
   JsonForm form = JsonForm::kObject;
   std::vector<FieldForm> fields;  // in the order of the descriptor
-  std::vector<FieldPath> paths;   // sorted by length and name; no inlined field itself
+  std::vector<FieldPath> paths;   // of every field that JSON shows, in the same order
+  std::vector<int16_t> buckets;   // an open hash table of indices into paths; -1 is free
 
   // Null if there is none.
   const FieldPath* Find(std::string_view name) const;

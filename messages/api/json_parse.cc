@@ -87,7 +87,10 @@ class DuplicateFinder {
 absl::StatusOr<boost::json::value> ParseJson(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = kJsonDepthMax;
-  boost::json::stream_parser parser({}, options);
+  unsigned char buffer[4096];  // the parser's own needs
+  boost::json::stream_parser parser({}, options, buffer, sizeof buffer);
+  // One arena for the whole document: many small values that go together.
+  parser.reset(boost::json::make_shared_resource<boost::json::monotonic_resource>(4 * text.size()));
   boost::json::error_code error;
   size_t at = parser.write_some(text.data(), text.size(), error);
   if (!error && at < text.size()) error = boost::json::error::extra_data;

@@ -1,6 +1,7 @@
 #ifndef KUBEMU_MESSAGES_API_JSON_H_
 #define KUBEMU_MESSAGES_API_JSON_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ absl::StatusOr<boost::json::value> ParseJson(std::string_view text);
 
 // What a strict decoder refuses and a lenient one drops, as paths: "spec.replicaz",
 // "spec.containers[0].imag".
+// Each list ends at kFieldErrorsMax: a request with more is answered no better by more of them.
+inline constexpr size_t kFieldErrorsMax = 1000;
 struct FieldErrors {
   std::vector<std::string> unknown;
   std::vector<std::string> duplicate;

@@ -36,7 +36,8 @@ class DuplicateFinder {
       Take('"');
       const std::string_view key = String();
       const std::string here = path.empty() ? std::string(key) : StrCat(path, ".", key);
-      if (!keys.insert(key).second) errors_->duplicate.push_back(here);
+      const bool room = errors_->duplicate.size() < kFieldErrorsMax;
+      if (!keys.insert(key).second && room) errors_->duplicate.push_back(here);
       Spaces();
       Take(':');
       Value(here);

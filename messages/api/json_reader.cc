@@ -124,8 +124,7 @@ class Reader {
       const FieldPath* path = form.Find(name);
       if (path == nullptr) {
         const bool type = place == nullptr && (name == "apiVersion" || name == "kind");
-        const Place here{place, name};
-        if (!type && errors_ != nullptr) errors_->unknown.push_back(PathText(&here, true));
+        if (!type) UnknownField(Place{place, name});
         continue;
       }
       if (member.value().is_null()) continue;
@@ -138,6 +137,11 @@ class Reader {
       if (!ReadField(member.value(), *path->field, target, &here)) return false;
     }
     return true;
+  }
+
+  void UnknownField(const Place& place) {
+    if (errors_ == nullptr || errors_->unknown.size() >= kFieldErrorsMax) return;
+    errors_->unknown.push_back(PathText(&place, true));
   }
 
   bool ReadField(const json::value& value, const FieldForm& field, Message* message,

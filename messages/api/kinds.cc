@@ -58,89 +58,49 @@ Kind Travelling(std::string_view group, std::string_view name) {
   return {.group = group, .version = "v1", .kind = name, .namespaced = true};
 }
 
+enum Traits : unsigned { kNamespaced = 1, kInAll = 2, kStatus = 4, kScale = 8 };
+
+// `short_name` is "" for none.
+Kind Stored(std::string_view group, std::string_view name, std::string_view plural,
+            std::string_view singular, std::string_view short_name, unsigned traits) {
+  Kind kind{.group = group, .version = "v1", .kind = name, .plural = plural, .singular = singular};
+  if (!short_name.empty()) kind.short_names = {short_name};
+  if (traits & kInAll) kind.categories = {"all"};
+  kind.namespaced = traits & kNamespaced;
+  kind.has_status = traits & kStatus;
+  kind.has_scale = traits & kScale;
+  return kind;
+}
+
 // The order is the id: append only.
 std::vector<Kind> MakeStoredKinds() {
   using namespace k8s;  // NOLINT: a table of their names
   std::vector<Kind> kinds = {
-      WithMeta<core::v1::Node>({.kind = "Node",
-                                .plural = "nodes",
-                                .singular = "node",
-                                .short_names = {"no"},
-                                .has_status = true}),
-      WithMeta<core::v1::Pod>({.kind = "Pod",
-                               .plural = "pods",
-                               .singular = "pod",
-                               .short_names = {"po"},
-                               .categories = {"all"},
-                               .namespaced = true,
-                               .has_status = true}),
-      WithMeta<core::v1::Service>({.kind = "Service",
-                                   .plural = "services",
-                                   .singular = "service",
-                                   .short_names = {"svc"},
-                                   .categories = {"all"},
-                                   .namespaced = true,
-                                   .has_status = true}),
-      WithMeta<core::v1::Endpoints>({.kind = "Endpoints",
-                                     .plural = "endpoints",
-                                     .singular = "endpoints",
-                                     .short_names = {"ep"},
-                                     .namespaced = true}),
-      WithMeta<discovery::v1::EndpointSlice>({.group = "discovery.k8s.io",
-                                              .kind = "EndpointSlice",
-                                              .plural = "endpointslices",
-                                              .singular = "endpointslice",
-                                              .namespaced = true}),
-      WithMeta<core::v1::Namespace>({.kind = "Namespace",
-                                     .plural = "namespaces",
-                                     .singular = "namespace",
-                                     .short_names = {"ns"},
-                                     .has_status = true}),
-      WithMeta<core::v1::Event>({.kind = "Event",
-                                 .plural = "events",
-                                 .singular = "event",
-                                 .short_names = {"ev"},
-                                 .namespaced = true}),
-      WithMeta<core::v1::ConfigMap>({.kind = "ConfigMap",
-                                     .plural = "configmaps",
-                                     .singular = "configmap",
-                                     .short_names = {"cm"},
-                                     .namespaced = true}),
-      WithMeta<core::v1::Secret>(
-          {.kind = "Secret", .plural = "secrets", .singular = "secret", .namespaced = true}),
-      WithMeta<core::v1::ServiceAccount>({.kind = "ServiceAccount",
-                                          .plural = "serviceaccounts",
-                                          .singular = "serviceaccount",
-                                          .short_names = {"sa"},
-                                          .namespaced = true}),
-      WithMeta<coordination::v1::Lease>({.group = "coordination.k8s.io",
-                                         .kind = "Lease",
-                                         .plural = "leases",
-                                         .singular = "lease",
-                                         .namespaced = true}),
-      WithMeta<apps::v1::Deployment>({.group = "apps",
-                                      .kind = "Deployment",
-                                      .plural = "deployments",
-                                      .singular = "deployment",
-                                      .short_names = {"deploy"},
-                                      .categories = {"all"},
-                                      .namespaced = true,
-                                      .has_status = true,
-                                      .has_scale = true}),
-      WithMeta<apps::v1::ReplicaSet>({.group = "apps",
-                                      .kind = "ReplicaSet",
-                                      .plural = "replicasets",
-                                      .singular = "replicaset",
-                                      .short_names = {"rs"},
-                                      .categories = {"all"},
-                                      .namespaced = true,
-                                      .has_status = true,
-                                      .has_scale = true}),
+      WithMeta<core::v1::Node>(Stored("", "Node", "nodes", "node", "no", kStatus)),
+      WithMeta<core::v1::Pod>(
+          Stored("", "Pod", "pods", "pod", "po", kNamespaced | kInAll | kStatus)),
+      WithMeta<core::v1::Service>(
+          Stored("", "Service", "services", "service", "svc", kNamespaced | kInAll | kStatus)),
+      WithMeta<core::v1::Endpoints>(
+          Stored("", "Endpoints", "endpoints", "endpoints", "ep", kNamespaced)),
+      WithMeta<discovery::v1::EndpointSlice>(Stored(
+          "discovery.k8s.io", "EndpointSlice", "endpointslices", "endpointslice", "", kNamespaced)),
+      WithMeta<core::v1::Namespace>(
+          Stored("", "Namespace", "namespaces", "namespace", "ns", kStatus)),
+      WithMeta<core::v1::Event>(Stored("", "Event", "events", "event", "ev", kNamespaced)),
+      WithMeta<core::v1::ConfigMap>(
+          Stored("", "ConfigMap", "configmaps", "configmap", "cm", kNamespaced)),
+      WithMeta<core::v1::Secret>(Stored("", "Secret", "secrets", "secret", "", kNamespaced)),
+      WithMeta<core::v1::ServiceAccount>(
+          Stored("", "ServiceAccount", "serviceaccounts", "serviceaccount", "sa", kNamespaced)),
+      WithMeta<coordination::v1::Lease>(
+          Stored("coordination.k8s.io", "Lease", "leases", "lease", "", kNamespaced)),
+      WithMeta<apps::v1::Deployment>(Stored("apps", "Deployment", "deployments", "deployment",
+                                            "deploy", kNamespaced | kInAll | kStatus | kScale)),
+      WithMeta<apps::v1::ReplicaSet>(Stored("apps", "ReplicaSet", "replicasets", "replicaset", "rs",
+                                            kNamespaced | kInAll | kStatus | kScale)),
   };
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    kinds[i].id = static_cast<int>(i);
-    kinds[i].version = "v1";
-  }
+  for (size_t i = 0; i < kinds.size(); ++i) kinds[i].id = static_cast<int>(i);
   return kinds;
 }
 

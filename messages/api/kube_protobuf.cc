@@ -50,6 +50,8 @@ class Normalizer {
         return Fields(message, form);
       case JsonForm::kQuantity:
         return NormalizeQuantity(static_cast<k8s::resource::Quantity*>(message));
+      case JsonForm::kIntOrString:
+        return NormalizeIntOrString(static_cast<k8s::intstr::IntOrString*>(message));
       case JsonForm::kRaw:
         return Raw(message, form);
       case JsonForm::kStringList:
@@ -184,6 +186,18 @@ class Normalizer {
         CanonicalQuantity(quantity->string().empty() ? "0" : quantity->string());
     if (!text.ok()) return Fail(text.status().message());
     quantity->set_string(*std::move(text));
+    return true;
+  }
+
+  // Only what `type` says counts; Go writes all three fields.
+  bool NormalizeIntOrString(k8s::intstr::IntOrString* value) {
+    if (value->type() == 1) {
+      value->clear_int_val();
+      return IsUtf8(value->str_val()) || Fail("the text is not UTF-8");
+    }
+    if (value->type() != 0) return Fail("the type of an IntOrString is 0 or 1");
+    value->clear_type();
+    value->clear_str_val();
     return true;
   }
 

@@ -135,6 +135,22 @@ TEST(KubeProtobuf, IntOrStringZeroCountsOnlyBehindAPointer) {
   EXPECT_THAT(JsonOf(*decoded), HasSubstr(R"("rollingUpdate":{"maxUnavailable":0})"));
 }
 
+TEST(KubeProtobuf, OfAnIntOrStringOnlyWhatItsTypeSaysCounts) {
+  k8s::core::v1::Service service;
+  auto* target = service.mutable_spec()->add_ports()->mutable_target_port();
+  target->set_type(0);
+  target->set_int_val(80);
+  target->set_str_val("\xff");
+  const Kind& kind = KindOf<k8s::core::v1::Service>();
+  const auto decoded = DecodeKubeProtobuf(Body(kind, service));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_THAT(JsonOf(*decoded), HasSubstr(R"("targetPort":80)"));
+  target->set_type(1);
+  EXPECT_EQ(ErrorOf(Body(kind, service)), "spec.ports[0].targetPort: the text is not UTF-8");
+  target->set_type(2);
+  EXPECT_THAT(ErrorOf(Body(kind, service)), HasSubstr("spec.ports[0].targetPort: the type"));
+}
+
 TEST(KubeProtobuf, EntriesAreSortedAndTheLastOfEqualKeysStays) {
   k8s::core::v1::ConfigMap map;
   for (const auto& [key, value] : {std::pair("b", "1"), {"a", ""}, {"b", "2"}, {"c", "3"}}) {

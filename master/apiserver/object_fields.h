@@ -1,0 +1,43 @@
+#ifndef KUBEMU_MASTER_APISERVER_OBJECT_FIELDS_H_
+#define KUBEMU_MASTER_APISERVER_OBJECT_FIELDS_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "messages/core/time.h"
+#include "messages/object.h"
+
+namespace google::protobuf {
+class Message;
+}
+namespace k8s::meta::v1 {
+class Time;
+}
+
+namespace kubemu {
+
+// What every kind of object has in common, by reflection on its top-level fields: "metadata",
+// "spec", "status".
+
+using MutableObject = std::unique_ptr<google::protobuf::Message>;
+
+// A copy that may be changed.
+MutableObject CopyOf(const Object& object);
+
+// The field `name` of `to` becomes that of `from` (of the same kind); kinds without it: nothing.
+void CopyField(const google::protobuf::Message& from, std::string_view name,
+               google::protobuf::Message* to);
+void ClearField(std::string_view name, google::protobuf::Message* object);
+
+// Everything but `metadata` and `status` is the same.
+bool SameSpec(const google::protobuf::Message& a, const google::protobuf::Message& b);
+// Everything is the same but metadata.resourceVersion and metadata.managedFields.
+bool SameObject(const google::protobuf::Message& a, const Object& b);
+
+// Whole seconds, as metav1.Time is written.
+void SetTime(WallTime wall, k8s::meta::v1::Time* time);
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_MASTER_APISERVER_OBJECT_FIELDS_H_

@@ -57,11 +57,7 @@ struct TcpDoor::Flow {
 };
 
 TcpDoor::TcpDoor(RuntimeHost* host, boost::asio::io_context& io, bool insecure)
-    : host_(host),
-      io_(io),
-      insecure_(insecure),
-      expire_(std::make_unique<Timer>(io)),
-      scratch_(kReadBytesMax) {}
+    : host_(host), io_(io), insecure_(insecure), expire_(std::make_unique<Timer>(io)) {}
 
 TcpDoor::~TcpDoor() = default;
 
@@ -231,6 +227,7 @@ void TcpDoor::WaitReadable(uint64_t number, Flow& flow) {
 void TcpDoor::Read(uint64_t number, Flow& flow) {
   if (flow.credit == 0 || flow.client_fin) return;  // the next FlowCredit goes on
   const size_t limit = std::min<uint64_t>(flow.credit, kReadBytesMax);
+  scratch_.resize(kReadBytesMax);  // not before the first byte: most nodes never read one
   ssize_t got = 0;
   do {
     got = ::recv(flow.socket.native_handle(), scratch_.data(), limit, MSG_DONTWAIT);

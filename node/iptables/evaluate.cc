@@ -13,7 +13,8 @@ class Walk {
       : ruleset_(ruleset), packet_(packet), surroundings_(surroundings), trace_(trace) {}
 
   Verdict Run() {
-    if (!Hook(Table::kNat, packet_.local_process ? "OUTPUT" : "PREROUTING")) return Finish();
+    if (!Enter(Table::kNat, packet_.local_process ? Hook::kOutput : Hook::kPrerouting))
+      return Finish();
     verdict_.to_local = surroundings_.local.Contains(packet_.destination);
     const bool passes = packet_.local_process ? LeavesHere() : ComesIn();
     if (!passes) KUBEMU_CHECK(verdict_.action != Verdict::Action::kAccept);
@@ -22,13 +23,14 @@ class Walk {
 
  private:
   bool ComesIn() {
-    if (verdict_.to_local) return Hook(Table::kFilter, "INPUT") && Hook(Table::kNat, "INPUT");
-    return Hook(Table::kFilter, "FORWARD") && Hook(Table::kNat, "POSTROUTING");
+    if (verdict_.to_local)
+      return Enter(Table::kFilter, Hook::kInput) && Enter(Table::kNat, Hook::kInput);
+    return Enter(Table::kFilter, Hook::kForward) && Enter(Table::kNat, Hook::kPostrouting);
   }
 
   bool LeavesHere() {
-    return Hook(Table::kFilter, "OUTPUT") && Hook(Table::kNat, "POSTROUTING") &&
-           (!verdict_.to_local || Hook(Table::kFilter, "INPUT"));
+    return Enter(Table::kFilter, Hook::kOutput) && Enter(Table::kNat, Hook::kPostrouting) &&
+           (!verdict_.to_local || Enter(Table::kFilter, Hook::kInput));
   }
 
   Verdict Finish() {
@@ -37,11 +39,11 @@ class Walk {
   }
 
   // False if the packet ends here.
-  bool Hook(Table table, std::string_view name) {
+  bool Enter(Table table, Hook hook) {
     if (table == Table::kNat && (packet_.ct_state & kCtNew) == 0) return true;
     table_ = table;
-    hook_ = name;
-    Ruleset::Chain* chain = ruleset_.Find(table, name);
+    hook_ = HookName(hook);
+    Ruleset::Chain* chain = ruleset_.Builtin(table, hook);
     if (WalkChain(chain) == Next::kEnd) return verdict_.action == Verdict::Action::kAccept;
     ++chain->policy_counters.packets;
     chain->policy_counters.bytes += packet_.bytes;
@@ -69,11 +71,15 @@ class Walk {
 
   Next TryRule(Ruleset::Chain& chain, size_t i) {
     Ruleset::LoadedRule& loaded = chain.rules[i];
-    std::string why;
-    if (!RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
-                     trace_ != nullptr ? &why : nullptr)) {
-      Note(chain, i + 1, &loaded.rule, false, std::move(why));
-      return Next::kNextRule;
+    if (trace_ == nullptr && loaded.fast.usable()) {
+      if (!loaded.fast.Matches(packet_, surroundings_.random)) return Next::kNextRule;
+    } else {
+      std::string why;
+      if (!RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
+                       trace_ != nullptr ? &why : nullptr)) {
+        Note(chain, i + 1, &loaded.rule, false, std::move(why));
+        return Next::kNextRule;
+      }
     }
     ++loaded.counters.packets;
     loaded.counters.bytes += packet_.bytes;

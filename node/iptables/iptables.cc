@@ -88,7 +88,7 @@ absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
   if (!input.ok()) return input.status();
   if (restore.full()) iptables::KeepForeignRules(ruleset_, &*input);
   const std::vector<SocketAddress> gone = LeavingUdpPods(*input, restore.full());
-  const absl::Status status = ruleset_.Restore(*input, !restore.full());
+  const absl::Status status = ruleset_.Restore(*std::move(input), !restore.full());
   if (!status.ok()) return status;
   for (SocketAddress pod : gone) {
     for (uint64_t id : conntrack_.FindByDestination(iptables::Protocol::kUdp, pod)) {

@@ -14,6 +14,12 @@ const std::vector<std::string_view>& BuiltinChains(Table table) {
   return table == Table::kFilter ? filter : nat;
 }
 
+std::string_view HookName(Hook hook) {
+  static constexpr std::string_view kNames[kHookCount] = {"PREROUTING", "INPUT", "FORWARD",
+                                                          "OUTPUT", "POSTROUTING"};
+  return kNames[static_cast<size_t>(hook)];
+}
+
 bool IsBuiltinChain(Table table, std::string_view name) {
   const std::vector<std::string_view>& names = BuiltinChains(table);
   return std::find(names.begin(), names.end(), name) != names.end();

@@ -20,6 +20,11 @@ namespace kubemu::iptables {
 enum class Table : uint8_t { kFilter, kNat };
 inline constexpr std::array<Table, 2> kAllTables = {Table::kFilter, Table::kNat};
 std::string_view TableName(Table table);
+// Where packets meet the rules.
+enum class Hook : uint8_t { kPrerouting, kInput, kForward, kOutput, kPostrouting };
+inline constexpr size_t kHookCount = 5;
+// The name of the hook's built-in chains.
+std::string_view HookName(Hook hook);
 // The built-in chains of a table, in the order iptables-save writes them.
 const std::vector<std::string_view>& BuiltinChains(Table table);
 bool IsBuiltinChain(Table table, std::string_view name);

@@ -27,13 +27,16 @@ Ruleset::Ruleset() {
       chain->builtin = true;
       chains_[Index(table)].emplace(name, std::move(chain));
     }
+    for (size_t i = 0; i < kHookCount; ++i) {
+      builtin_[Index(table)][i] = Find(table, HookName(static_cast<Hook>(i)));
+    }
   }
 }
 
-absl::Status Ruleset::Restore(const RestoreInput& input, bool noflush) {
+absl::Status Ruleset::Restore(RestoreInput input, bool noflush) {
   std::vector<Stage> stages;
   std::set<Table> tables;
-  for (const TableUpdate& update : input) {
+  for (TableUpdate& update : input) {
     if (!tables.insert(update.table).second) {
       return Bad(update.table, "comes twice in one input");
     }
@@ -45,10 +48,10 @@ absl::Status Ruleset::Restore(const RestoreInput& input, bool noflush) {
   return absl::OkStatus();
 }
 
-absl::Status Ruleset::Prepare(const TableUpdate& update, bool noflush, Stage* stage) {
+absl::Status Ruleset::Prepare(TableUpdate& update, bool noflush, Stage* stage) {
   stage->table = update.table;
   if (!noflush) FlushAll(update, stage);
-  for (const TableUpdate::Chain& chain : update.chains) {
+  for (TableUpdate::Chain& chain : update.chains) {
     if (absl::Status status = TakeChain(chain, stage); !status.ok()) return status;
   }
   if (absl::Status status = TakeRemoved(update, stage); !status.ok()) return status;
@@ -73,7 +76,7 @@ void Ruleset::FlushAll(const TableUpdate& update, Stage* stage) {
   }
 }
 
-absl::Status Ruleset::TakeChain(const TableUpdate::Chain& update, Stage* stage) {
+absl::Status Ruleset::TakeChain(TableUpdate::Chain& update, Stage* stage) {
   const std::string& name = update.content.name;
   Chain* chain = FindStaged(*stage, name);
   const bool builtin = chain != nullptr && chain->builtin;
@@ -92,7 +95,8 @@ absl::Status Ruleset::TakeChain(const TableUpdate::Chain& update, Stage* stage) 
   const auto [rules, fresh] = stage->replaced.try_emplace(name);
   const bool keeps = fresh && !update.flush && (builtin || !update.declared);
   if (keeps) rules->second = chain->rules;
-  for (const Rule& rule : update.content.rules) rules->second.push_back({.rule = rule});
+  rules->second.reserve(rules->second.size() + update.content.rules.size());
+  for (Rule& rule : update.content.rules) rules->second.emplace_back().rule = std::move(rule);
   return absl::OkStatus();
 }
 
@@ -200,7 +204,8 @@ void Ruleset::Replace(Chain* chain, std::vector<LoadedRule> rules) {
     }
   }
   chain->rules = std::move(rules);
-  for (const LoadedRule& loaded : chain->rules) {
+  for (LoadedRule& loaded : chain->rules) {
+    loaded.fast = FastRule::Of(loaded.rule);
     if (loaded.jump != nullptr) loaded.jump->callers.insert(chain);
   }
   chain->index.Build(chain->rules.size(),

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "messages/core/strings.h"
+#include "node/iptables/fast_rule.h"
+#include "node/iptables/rule_match.h"
+#include "node/iptables/save_format.h"
 #include "tests/node/iptables/cluster_fixture.h"
 
 namespace kubemu::iptables {
@@ -177,6 +180,61 @@ TEST_F(EvaluateTest, IndexAndLinearReadingAgree) {
       EXPECT_EQ(rule.counters.packets % 2, 0u);
     }
   }
+}
+
+// The short form of a rule says what the rule says.
+TEST(FastRule, SaysTheSameAsTheWholeRule) {
+  Random random(5);
+  const LocalAddresses nothing;
+  int usable = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    if (random.Chance(0.5)) {
+      StrAppend(&text, random.Chance(0.3) ? "! " : "", "-s 10.0.0.", random.Uniform(4), "/",
+                29 + random.Uniform(4), " ");
+    }
+    if (random.Chance(0.5)) StrAppend(&text, "-d 10.0.1.", random.Uniform(4), " ");
+    if (random.Chance(0.6)) StrAppend(&text, random.Chance(0.5) ? "-p tcp " : "-p udp -m udp ");
+    if (random.Chance(0.3)) text += "-m comment --comment x ";
+    if (random.Chance(0.2)) text += "-m mark --mark 0x1 ";
+    if (text.find("-p ") != std::string::npos && random.Chance(0.6)) {
+      StrAppend(&text, random.Chance(0.2) ? "! " : "", "--dport ", 80 + random.Uniform(3));
+    }
+    const absl::StatusOr<Rule> rule = ParseRule(text);
+    ASSERT_TRUE(rule.ok()) << text << rule.status();
+    const FastRule fast = FastRule::Of(*rule);
+    if (!fast.usable()) continue;
+    ++usable;
+    Packet packet;
+    packet.protocol = random.Chance(0.7) ? Protocol::kTcp : Protocol::kUdp;
+    packet.source = Ipv4(10, 0, 0, static_cast<uint8_t>(random.Uniform(6)));
+    packet.destination = Ipv4(10, 0, 1, static_cast<uint8_t>(random.Uniform(4)));
+    packet.destination_port = static_cast<uint16_t>(80 + random.Uniform(3));
+    RecentLists recent;
+    EXPECT_EQ(fast.Matches(packet, random),
+              RuleMatches(*rule, packet, {nothing, random, Time{}}, recent, nullptr))
+        << text;
+  }
+  EXPECT_GT(usable, 10000);
+}
+
+TEST(FastRule, DrawsAsOftenAsTheWholeRule) {
+  const Rule rule = ParseRule("-p tcp -m statistic --mode random --probability 0.3").value();
+  const FastRule fast = FastRule::Of(rule);
+  ASSERT_TRUE(fast.usable());
+  Packet packet;
+  Random one(9);
+  Random two(9);
+  const LocalAddresses nothing;
+  RecentLists recent;
+  for (int i = 0; i < 1000; ++i) {
+    packet.protocol = i % 3 == 0 ? Protocol::kUdp : Protocol::kTcp;
+    ASSERT_EQ(fast.Matches(packet, one),
+              RuleMatches(rule, packet, {nothing, two, Time{}}, recent, nullptr));
+  }
+  EXPECT_EQ(one.Next(), two.Next());
+  EXPECT_FALSE(FastRule::Of(ParseRule("-m recent --set").value()).usable());
+  EXPECT_FALSE(FastRule::Of(ParseRule("! -p tcp").value()).usable());
 }
 
 }  // namespace

@@ -1,0 +1,19 @@
+#include "master/master.h"
+
+namespace kubemu {
+
+// Controllers are named as in kube-controller-manager's --controllers.
+void Master::AddTo(Process& process) {
+  process.Add("master/store", &store_);
+  process.Add("master/apiserver", &apiserver_);
+  process.Add("master/scheduler", &scheduler_);
+  process.Add("master/controllers/deployment", &deployment_);
+  process.Add("master/controllers/replicaset", &replicaset_);
+  process.Add("master/controllers/endpointslice", &endpoint_slice_);
+  process.Add("master/controllers/endpoints", &endpoints_);
+  process.Add("master/controllers/namespace", &namespace_);
+  process.Add("master/controllers/serviceaccount", &service_account_);
+  process.Add("master/controllers/nodeipam", &node_ipam_);
+}
+
+}  // namespace kubemu

@@ -1,0 +1,161 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "messages/api/quantity.h"
+#include "messages/core/ip.h"
+#include "messages/core/strings.h"
+#include "messages/runtime/command_line.h"
+#include "node/fork_server.h"
+#include "node/node.h"
+
+// kubemu-node: one emulated node in one process.
+namespace kubemu {
+namespace {
+
+constexpr std::string_view kServeForks = "--serve-forks";
+constexpr size_t kNameMax = 63;  // a name that kubectl, hostnames and file names all take
+
+struct Flags {
+  CommonFlags common;
+  std::string address = "127.1.0.1";
+  std::string endpoint;
+  std::string labels;
+  std::string pod_cidr = "10.244.0.0/16";
+  double pull_delay = 0;  // seconds
+  KubeletOptions kubelet;
+};
+
+std::string CheckName(const std::string& name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  const bool edges = !name.empty() && name.front() != '-' && name.front() != '.' &&
+                     name.back() != '-' && name.back() != '.';
+  if (!edges || name.size() > kNameMax || !std::all_of(name.begin(), name.end(), plain)) {
+    return StrCat("\"", name, "\" is not a node name: up to ", kNameMax,
+                  " lower case letters, digits, '-' and '.', as in node-1");
+  }
+  if (name == "master" || name == "lb" || name == "lab" || name == "client" || name == "internet") {
+    return StrCat("\"", name, "\" is the name of another part of kubemu");
+  }
+  return "";
+}
+
+std::string CheckQuantity(const std::string& text) {
+  return Quantity::Parse(text).ok()
+             ? ""
+             : StrCat("\"", text, "\" is not a quantity such as 4, 500m or 8Gi");
+}
+
+// "zone=a,disk=ssd"; false: not of that form.
+bool ParseLabels(const std::string& text, std::map<std::string, std::string>* labels) {
+  if (text.empty()) return true;
+  for (const std::string_view pair : StrSplit(text, ',')) {
+    const size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string_view::npos) return false;
+    (*labels)[std::string(pair.substr(0, equals))] = std::string(pair.substr(equals + 1));
+  }
+  return true;
+}
+
+void AddFlags(CLI::App& app, Flags* flags) {
+  ProcessRuntime::Options& runtime = flags->common.runtime;
+  runtime.master = "tcp://127.0.0.1:7100";
+  runtime.endpoint = "";
+  app.add_option("--name", runtime.process, "name of the node and of this process")
+      ->required()
+      ->check(CheckName);
+  app.add_option("--master", runtime.master, "ZeroMQ endpoint of kubemu-master")
+      ->capture_default_str();
+  app.add_option("--address", flags->address,
+                 "the node's own address: it listens there for NodePorts and other processes")
+      ->capture_default_str();
+  AddCommonFlags(app, &flags->common);
+  app.add_option("--cpu", flags->kubelet.cpu, "capacity: cores")
+      ->capture_default_str()
+      ->check(CheckQuantity);
+  app.add_option("--memory", flags->kubelet.memory, "capacity: memory")
+      ->capture_default_str()
+      ->check(CheckQuantity);
+  app.add_option("--ephemeral-storage", flags->kubelet.ephemeral_storage, "capacity: storage")
+      ->capture_default_str()
+      ->check(CheckQuantity);
+  app.add_option("--pods", flags->kubelet.pods, "capacity: pods")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 10000));
+  app.add_option("--labels", flags->labels, "labels of the Node, \"zone=a,disk=ssd\"");
+  app.add_option("--pod-cidr", flags->pod_cidr, "network of all pods, as given to kubemu-master")
+      ->capture_default_str();
+  app.add_option("--pull-delay", flags->pull_delay,
+                 "seconds until an image that is new on the node is there")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 3600.0));
+  app.add_flag(
+      std::string(kServeForks),
+      "alone: start many nodes, one for each line {\"args\": [...], \"log\": FILE} of stdin");
+}
+
+// "" or what is wrong with the flags that depend on each other.
+std::string Resolve(Flags* flags, Node::Options* options) {
+  const auto address = Ipv4::Parse(flags->address);
+  if (!address.ok()) return StrCat("--address: ", std::string(address.status().message()));
+  const auto pods = Ipv4Network::Parse(flags->pod_cidr);
+  if (!pods.ok()) return StrCat("--pod-cidr: ", std::string(pods.status().message()));
+  if (!ParseLabels(flags->labels, &flags->kubelet.labels)) {
+    return StrCat("--labels: \"", flags->labels, "\" is not of the form zone=a,disk=ssd");
+  }
+  ProcessRuntime::Options& runtime = flags->common.runtime;
+  if (runtime.endpoint.empty()) runtime.endpoint = StrCat("tcp://", flags->address, ":0");
+  options->kubelet = flags->kubelet;
+  options->kubelet.node = runtime.process;
+  options->kubelet.address = *address;
+  options->cluster_cidr = *pods;
+  options->pull_delay = Duration(static_cast<int64_t>(flags->pull_delay * 1e9));
+  return "";
+}
+
+int RunNode(const std::vector<std::string>& arguments) {
+  CLI::App app("One node of a kubemu cluster: kubelet, container engine, kube-proxy, iptables.",
+               "kubemu-node");
+  app.footer(
+      "Examples:\n"
+      "  kubemu-node --name node-1 --address 127.1.0.1 --master tcp://127.0.0.1:7100\n"
+      "  kubemu-node --name big --cpu 64 --memory 256Gi --labels zone=a,disk=ssd");
+  Flags flags;
+  AddFlags(app, &flags);
+  std::vector<const char*> argv = {"kubemu-node"};
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  if (const auto exit_code = ParseCommandLine(app, static_cast<int>(argv.size()), argv.data())) {
+    return *exit_code;
+  }
+  Node::Options options;
+  if (const std::string wrong = Resolve(&flags, &options); !wrong.empty()) {
+    return BadFlag(app, wrong);
+  }
+  return RunProgram(flags.common, [&](const ProcessRuntime::Addresses& addresses) {
+    options.kubelet.endpoint = addresses.endpoint;
+    return std::unique_ptr<Program>(std::make_unique<Node>(options));
+  });
+}
+
+int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 1 && arguments[0] == kServeForks) {
+    auto child = ForkServer::Serve();
+    if (!child) return kExitOk;
+    arguments = *std::move(child);
+  }
+  return RunNode(arguments);
+}
+
+}  // namespace
+}  // namespace kubemu
+
+int main(int argc, char** argv) {
+  return kubemu::Main(argc, argv);
+}

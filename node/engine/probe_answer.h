@@ -1,0 +1,28 @@
+#ifndef KUBEMU_NODE_ENGINE_PROBE_ANSWER_H_
+#define KUBEMU_NODE_ENGINE_PROBE_ANSWER_H_
+
+#include <string>
+
+#include "messages/core/random.h"
+#include "messages/core/time.h"
+#include "messages/proto/node.pb.h"
+#include "node/network/pod_network.h"
+
+namespace kubemu {
+
+// What a probe finds out, and how long that takes.
+struct ProbeAnswer {
+  Duration delay{};
+  bool success = false;
+  std::string message;  // why not, in the kubelet's words (pkg/probe)
+};
+
+// Asks a running container of the pod at `address`. HTTP and TCP probes come from outside the pod,
+// so that a port on its 127.0.0.1 refuses them. An exec probe runs its command as a container
+// would; what is no command of command_parser.h succeeds.
+ProbeAnswer AnswerProbe(const bus::ProbeRequest& probe, const std::string& address,
+                        const PodNetwork& network, Time now, Random& random);
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_NODE_ENGINE_PROBE_ANSWER_H_

@@ -1,0 +1,42 @@
+#ifndef KUBEMU_NODE_KUBELET_PROBER_H_
+#define KUBEMU_NODE_KUBELET_PROBER_H_
+
+#include <string>
+
+#include "messages/object.h"
+#include "messages/proto/node.pb.h"
+#include "node/kubelet/container_record.h"
+#include "node/kubelet/pod_context.h"
+
+namespace k8s::core::v1 {
+class Container;
+}
+
+namespace kubemu {
+
+// The probes of one running container (pkg/kubelet/prober): first after initialDelaySeconds, then
+// every periodSeconds. Readiness begins as failed, liveness as passed; both wait for the startup
+// probe. A failure is recorded as event Unhealthy.
+class Prober {
+ public:
+  // The container has started: begins its probes. Without a readiness probe it is ready at once.
+  static void Begin(const k8s::core::v1::Container& spec, ContainerRecord& record, Env& env);
+  // It no longer runs.
+  static void End(ContainerRecord& record);
+
+  // Sends what is due, and counts what got no answer in time as failed. Returns true if the
+  // container must be restarted (record.reason then says for which probe).
+  static bool Tick(const Object& pod, const k8s::core::v1::Container& spec, ContainerRecord& record,
+                   bool terminating, PodContext& context);
+
+  // The answer to a probe of this container, if it is one. Sets *restart as Tick's result.
+  static bool OnResult(const bus::ProbeResult& result, const Object& pod,
+                       const k8s::core::v1::Container& spec, ContainerRecord& record,
+                       PodContext& context, bool* restart);
+
+  static Time NextWake(const ContainerRecord& record, bool terminating);
+};
+
+}  // namespace kubemu
+
+#endif  // KUBEMU_NODE_KUBELET_PROBER_H_

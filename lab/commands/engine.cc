@@ -86,10 +86,10 @@ void Switch(const std::string& node, bool down, CommandContext& context) {
   ProcessRuntime::Options options;
   options.process = "lab";
   options.journal_directory = paths->journal().string();
-  ProcessRuntime runtime(options, &program);
+  ProcessRuntime runtime(options);
   program.set_done([&runtime] { runtime.Stop(); });
   absl::Status status = runtime.Start();
-  if (status.ok()) status = runtime.Run();
+  if (status.ok()) status = runtime.Run(program);
   if (!status.ok()) return Fail(context, std::string(status.message()));
   if (!program.answered()) return Fail(context, StrCat(node, " does not answer at ", *endpoint));
   std::cout << node << ": the container engine is " << (down ? "down" : "up") << '\n';

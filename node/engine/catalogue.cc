@@ -59,7 +59,7 @@ std::string Version(const ImageName& name) {
 }
 
 void AddWebServer(const ImageEntry& image, const ImageName& name, const ContainerIdentity& identity,
-                  Program* program) {
+                  ContainerProgram* program) {
   const bool apache = image.name == "httpd";
   ServerSpec server;
   server.port = image.port;
@@ -81,7 +81,7 @@ std::string LongVersion(const ImageName& name) {
 }
 
 void AddHello(const ImageEntry& image, const ImageName& name, const ContainerIdentity& identity,
-              Program* program) {
+              ContainerProgram* program) {
   ServerSpec server;
   server.port = image.port;
   if (const std::string* port = FindEnv(identity, "PORT")) ParseInteger(*port, &server.port);
@@ -91,7 +91,8 @@ void AddHello(const ImageEntry& image, const ImageName& name, const ContainerIde
 }
 
 // Flags -text and -listen, with one or two dashes, with '=' or a word of their own.
-void AddHttpEcho(const ImageEntry& image, const std::vector<std::string>& args, Program* program) {
+void AddHttpEcho(const ImageEntry& image, const std::vector<std::string>& args,
+                 ContainerProgram* program) {
   ServerSpec server;
   server.port = image.port;
   for (size_t i = 0; i < args.size(); ++i) {
@@ -116,15 +117,15 @@ void AddHttpEcho(const ImageEntry& image, const std::vector<std::string>& args, 
   program->servers.push_back(std::move(server));
 }
 
-void AddListener(const ImageEntry& image, Program* program) {
+void AddListener(const ImageEntry& image, ContainerProgram* program) {
   ServerSpec server;
   server.port = image.port;
   server.protocol = ServerSpec::Protocol::kEcho;
   program->servers.push_back(std::move(server));
 }
 
-Program RunCommand(const ImageEntry& image, std::vector<std::string> argv,
-                   const ContainerIdentity& identity) {
+ContainerProgram RunCommand(const ImageEntry& image, std::vector<std::string> argv,
+                            const ContainerIdentity& identity) {
   if (argv.empty()) {
     for (const std::string_view word : StrSplit(image.command, ' ')) argv.emplace_back(word);
   }
@@ -190,15 +191,16 @@ std::string ImageId(const ImageName& name) {
   return StrCat(name.repository, "@sha256:", HexDigest(name.Full()));
 }
 
-Program MakeProgram(const ImageEntry& image, const ImageName& name,
-                    const std::vector<std::string>& command, const std::vector<std::string>& args,
-                    const ContainerIdentity& identity) {
+ContainerProgram MakeProgram(const ImageEntry& image, const ImageName& name,
+                             const std::vector<std::string>& command,
+                             const std::vector<std::string>& args,
+                             const ContainerIdentity& identity) {
   std::vector<std::string> argv = command;
   if (image.kind == ImageKind::kCommand || !StartsItself(image, command)) {
     argv.insert(argv.end(), args.begin(), args.end());
     return RunCommand(image, std::move(argv), identity);
   }
-  Program program;
+  ContainerProgram program;
   switch (image.kind) {
     case ImageKind::kWebServer:
       AddWebServer(image, name, identity, &program);

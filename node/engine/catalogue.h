@@ -53,9 +53,10 @@ struct ContainerIdentity {
 };
 
 // The program of a container of that image.
-Program MakeProgram(const ImageEntry& image, const ImageName& name,
-                    const std::vector<std::string>& command, const std::vector<std::string>& args,
-                    const ContainerIdentity& identity);
+ContainerProgram MakeProgram(const ImageEntry& image, const ImageName& name,
+                             const std::vector<std::string>& command,
+                             const std::vector<std::string>& args,
+                             const ContainerIdentity& identity);
 
 }  // namespace kubemu
 

@@ -337,8 +337,8 @@ bool ParseSleep(std::string_view text, Duration* duration) {
   return true;
 }
 
-Program ParseCommand(const std::vector<std::string>& argv, const CommandContext& context) {
-  Program program;
+ContainerProgram ParseCommand(const std::vector<std::string>& argv, const CommandContext& context) {
+  ContainerProgram program;
   program.handles_term = false;
   if (argv.empty()) {
     program.start_error = "no command specified";

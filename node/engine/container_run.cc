@@ -135,7 +135,7 @@ void EmulatedEngine::Exit(Container& container, int code, Env& env) {
   if (container.started == WallTime{}) container.started = env.wall;
   sandboxes_.SetTimes(container, kNever, kNever);
   network_.CloseContainer(sandbox.address, container.name, env);
-  container.program = Program();  // only its log and its end are of use now
+  container.program = ContainerProgram();  // only its log and its end are of use now
   Report(container, bus::EngineEvent::CONTAINER_EXITED, env);
 }
 

@@ -42,6 +42,9 @@ void EmulatedEngine::Receive(const Message& message, Env& env) {
     OnPodMessage(message, env);
   } else if (message.kind == bus::ENGINE_CONTROL) {
     down_ = message.As<bus::EngineControl>().down();
+    bus::EngineControlResult result;
+    result.set_down(down_);
+    env.outbox.Send(message.from, std::move(result));
   } else if (message.kind == bus::LOG_REQUEST) {
     followers_.Receive(message, sandboxes_, env);  // logs are files: no engine needed
   } else if (message.kind == bus::POD_NETWORK_UPDATE) {

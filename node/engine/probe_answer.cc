@@ -71,7 +71,8 @@ int FetchStatus(const std::string& url, const std::string& address, const PodNet
 ProbeAnswer ExecProbe(const bus::ProbeRequest& probe, const std::string& address,
                       const PodNetwork& network, Time now, Random& random) {
   ProbeAnswer answer;
-  const Program program = ParseCommand({probe.command().begin(), probe.command().end()}, {});
+  const ContainerProgram program =
+      ParseCommand({probe.command().begin(), probe.command().end()}, {});
   int status = 0;
   size_t next = 0;
   for (int steps = 0; next < program.steps.size() && steps < kExecStepsMax; ++steps) {

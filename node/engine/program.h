@@ -31,7 +31,7 @@ struct Step {
 
 // What an emulated container does from its start to its end. Made from an image, its command and
 // its arguments; a value.
-struct Program {
+struct ContainerProgram {
   Duration start_delay = 5ms;       // until it runs
   std::vector<Step> steps;          // at their end it exits with the status
   std::vector<ServerSpec> servers;  // listened on from the start

@@ -26,7 +26,7 @@ struct Container {
   std::string name;
   uint32_t attempt = 0;
   std::string container_id;  // 64 hexadecimal digits
-  Program program;
+  ContainerProgram program;
   State state = State::kStarting;
   size_t next_step = 0;
   int status = 0;         // of the last command

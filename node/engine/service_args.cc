@@ -12,7 +12,7 @@ struct Flags {
   ServerSpec server;  // what all of its ports do
   std::vector<ServerSpec> listens;
   std::string answer = "hello";
-  Duration start_delay = Program().start_delay;
+  Duration start_delay = ContainerProgram().start_delay;
   Duration exit_after{};
   bool exits = false;
   int exit_code = 0;
@@ -114,7 +114,7 @@ bool ParseListen(std::string_view text, ServerSpec* server) {
 }
 
 void ParseServiceArgs(const std::vector<std::string>& args, const std::string& pod,
-                      const std::string& node, Program* program) {
+                      const std::string& node, ContainerProgram* program) {
   Flags flags;
   const std::string error = ParseFlags(args, &flags);
   if (!error.empty()) {

@@ -28,7 +28,7 @@ namespace kubemu {
 //
 // A wrong flag makes a program that says what is wrong and exits with 2.
 void ParseServiceArgs(const std::vector<std::string>& args, const std::string& pod,
-                      const std::string& node, Program* program);
+                      const std::string& node, ContainerProgram* program);
 
 // ":8080", "127.0.0.1:9000", "8080". False if it is none of these.
 bool ParseListen(std::string_view text, ServerSpec* server);

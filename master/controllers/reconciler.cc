@@ -38,13 +38,15 @@ void Reconciler::Tick(Env& env) {
   for (const CallResult& result : calls_.Expired(env.now)) Finish(result, env);
   if (lag_check_.Due(env.now)) SettleAll(env);
   if (!synced()) return;
-  env.outbox.Because(Trace{});
-  OnTick(env);
-  while (TakesWork()) {
-    const auto item = queue_.Take(env.now);
-    if (!item) break;
-    Work(*item, env);
-  }
+  do {
+    env.outbox.Because(Trace{});
+    OnTick(env);
+    while (TakesWork()) {
+      const auto item = queue_.Take(env.now);
+      if (!item) break;
+      Work(*item, env);
+    }
+  } while (OwnWake() <= env.now);  // the work may have made a duty due
 }
 
 Time Reconciler::NextWake() const {

@@ -14,6 +14,10 @@ void Master::AddTo(Process& process) {
   process.Add("master/controllers/namespace", &namespace_);
   process.Add("master/controllers/serviceaccount", &service_account_);
   process.Add("master/controllers/nodeipam", &node_ipam_);
+  process.Add("master/controllers/nodelifecycle", &node_lifecycle_);
+  process.Add("master/controllers/tainteviction", &taint_eviction_);
+  process.Add("master/controllers/garbagecollector", &garbage_collector_);
+  process.Add("master/controllers/podgc", &pod_garbage_collector_);
 }
 
 }  // namespace kubemu

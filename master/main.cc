@@ -22,6 +22,7 @@ struct Flags {
   CommonFlags common;
   std::string service_cidr = "10.96.0.0/12";
   std::string pod_cidr = "10.244.0.0/16";
+  double grace = 40;  // seconds
 };
 
 absl::StatusOr<std::unique_ptr<Storage>> OpenStorage(const std::string& data) {
@@ -65,6 +66,11 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->capture_default_str();
   app.add_option("--pod-cidr", flags->pod_cidr, "network of the pods; each node gets a part of it")
       ->capture_default_str();
+  app.add_option("--node-monitor-grace-period", flags->grace,
+                 "seconds without a sign of life until a node counts as not ready; --time-scale "
+                 "divides them")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 3600.0));
 }
 
 int Main(int argc, char** argv) {
@@ -91,6 +97,7 @@ int Main(int argc, char** argv) {
                                options.node_ipam.node_prefix));
   }
   options.node_ipam.cluster_cidr = *pods;
+  options.node_lifecycle.monitor_grace = Duration(static_cast<int64_t>(flags.grace * 1e9));
   return RunProgram(flags.common, [&](const ProcessRuntime::Addresses& addresses) {
     return MakeMaster(options, flags.common.data, addresses);
   });

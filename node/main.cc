@@ -28,6 +28,7 @@ struct Flags {
   std::string pod_cidr = "10.244.0.0/16";
   double pull_delay = 0;  // seconds
   KubeletOptions kubelet;
+  bool serve_forks = false;
 };
 
 std::string CheckName(const std::string& name) {
@@ -96,7 +97,7 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 3600.0));
   app.add_flag(
-      std::string(kServeForks),
+      std::string(kServeForks), flags->serve_forks,
       "alone: start many nodes, one for each line {\"args\": [...], \"log\": FILE} of stdin");
 }
 
@@ -133,6 +134,7 @@ int RunNode(const std::vector<std::string>& arguments) {
   if (const auto exit_code = ParseCommandLine(app, static_cast<int>(argv.size()), argv.data())) {
     return *exit_code;
   }
+  if (flags.serve_forks) return BadFlag(app, "--serve-forks goes with no other flag");
   Node::Options options;
   if (const std::string wrong = Resolve(&flags, &options); !wrong.empty()) {
     return BadFlag(app, wrong);

@@ -52,14 +52,16 @@ void Kubelet::Receive(const Message& message, Env& env) {
       break;
   }
   const std::string cidr = node_.pod_cidr();
-  node_.Receive(message, events_, env);
+  NodeAgent::Context node_context{calls_, events_, env};
+  node_.Receive(message, node_context);
+  if (const auto result = calls_.Receive(message)) OnCallResult(*result, env);
   if (node_.TakeEngineBack() || node_.pod_cidr() != cidr) OnEngineBack(env);
   for (const Informer::Change& change : pods_.Receive(message, env)) OnPod(change, env);
-  if (const auto result = calls_.Receive(message)) OnCallResult(*result, env);
 }
 
 void Kubelet::Tick(Env& env) {
-  node_.Tick(events_, env);
+  NodeAgent::Context node_context{calls_, events_, env};
+  node_.Tick(node_context);
   pods_.Tick(env);
   for (const CallResult& result : calls_.Expired(env.now)) OnCallResult(result, env);
   while (!queue_.empty() && queue_.begin()->first <= env.now) {
@@ -199,6 +201,10 @@ void Kubelet::OnProbeResult(const Message& message, Env& env) {
 }
 
 void Kubelet::OnCallResult(const CallResult& result, Env& env) {
+  if (result.tag.starts_with(NodeAgent::kTag)) {
+    NodeAgent::Context context{calls_, events_, env};
+    return node_.OnCallResult(result, context);
+  }
   const size_t space = result.tag.find(' ');
   const auto it = workers_.find(result.tag.substr(space + 1));
   if (space == std::string::npos || it == workers_.end()) return;

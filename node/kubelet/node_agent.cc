@@ -17,11 +17,11 @@ namespace {
 using k8s::coordination::v1::Lease;
 using k8s::core::v1::Node;
 
-constexpr char kCreate[] = "create";
-constexpr char kGet[] = "get";
-constexpr char kUpdate[] = "update";
-constexpr char kStatus[] = "status";
-constexpr char kLease[] = "lease";
+constexpr char kCreate[] = "node create";
+constexpr char kGet[] = "node get";
+constexpr char kUpdate[] = "node update";
+constexpr char kStatus[] = "node status";
+constexpr char kLease[] = "node lease";
 constexpr char kLeaseNamespace[] = "kube-node-lease";
 // A node that waits for its engine registers without it after so long.
 constexpr Duration kEngineWait = 100ms;
@@ -47,55 +47,51 @@ NodeAgent::NodeAgent(const KubeletOptions& options)
   register_.Set(Time{} + kEngineWait);
 }
 
-void NodeAgent::Receive(const Message& message, EventRecorder& events, Env& env) {
-  if (message.kind == bus::ENGINE_STATUS) return OnEngineStatus(message, events, env);
+void NodeAgent::Receive(const Message& message, Context& context) {
+  if (message.kind == bus::ENGINE_STATUS) return OnEngineStatus(message, context);
   if (message.kind == bus::LINK_UP && message.As<bus::LinkUp>().process() == "master") {
     // A new master may have lost what this node told the old one: registering again is harmless.
     const uint64_t epoch = message.As<bus::LinkUp>().epoch();
     if (std::exchange(master_epoch_, epoch) != epoch && registration_ == Registration::kDone) {
       registration_ = Registration::kNone;
-      register_.Set(env.now);
-      lease_.Set(env.now);
+      register_.Set(context.env.now);
+      lease_.Set(context.env.now);
     }
-    // Answers to what was in flight will not come: asked again on the next tick.
-    for (const CallResult& lost : calls_.Abandon()) OnCallResult(lost, events, env);
   }
-  for (const Informer::Change& change : informer_.Receive(message, env)) {
-    if (change.after) OnNode(change.after, events, env);
+  for (const Informer::Change& change : informer_.Receive(message, context.env)) {
+    if (change.after) OnNode(change.after, context);
   }
-  if (const auto result = calls_.Receive(message)) OnCallResult(*result, events, env);
 }
 
-void NodeAgent::Tick(EventRecorder& events, Env& env) {
-  informer_.Tick(env);
-  env.outbox.Because(Trace{});
-  for (const CallResult& result : calls_.Expired(env.now)) OnCallResult(result, events, env);
-  if (poll_timeout_.Take(env.now) && poll_open_ && health_.engine_up) {
+void NodeAgent::Tick(Context& context) {
+  informer_.Tick(context.env);
+  context.env.outbox.Because(Trace{});
+  if (poll_timeout_.Take(context.env.now) && poll_open_ && health_.engine_up) {
     health_.engine_up = false;
-    SyncStatus(false, events, env);
+    SyncStatus(false, context);
   }
-  if (poll_.Take(env.now)) PollEngine(events, env);
-  if (register_.Take(env.now)) Register(env);
-  if (status_.Take(env.now))
-    SyncStatus(env.now - last_report_ >= kStatusReportInterval, events, env);
-  if (lease_.Take(env.now)) RenewLease(env);
+  if (poll_.Take(context.env.now)) PollEngine(context);
+  if (register_.Take(context.env.now)) Register(context);
+  if (status_.Take(context.env.now))
+    SyncStatus(context.env.now - last_report_ >= kStatusReportInterval, context);
+  if (lease_.Take(context.env.now)) RenewLease(context);
 }
 
 Time NodeAgent::NextWake() const {
-  return std::min({informer_.NextWake(), calls_.NextWake(), poll_.at(), poll_timeout_.at(),
-                   register_.at(), status_.at(), lease_.at()});
+  return std::min({informer_.NextWake(), poll_.at(), poll_timeout_.at(), register_.at(),
+                   status_.at(), lease_.at()});
 }
 
-void NodeAgent::PollEngine(EventRecorder&, Env& env) {
+void NodeAgent::PollEngine(Context& context) {
   bus::EngineStatusRequest request;
   request.set_number(++poll_number_);
   poll_open_ = true;
-  env.outbox.Send(options_.node + "/engine", std::move(request));
-  poll_timeout_.Set(env.now + kEngineTimeout);
-  poll_.Set(env.now + kEnginePollInterval);
+  context.env.outbox.Send(options_.node + "/engine", std::move(request));
+  poll_timeout_.Set(context.env.now + kEngineTimeout);
+  poll_.Set(context.env.now + kEnginePollInterval);
 }
 
-void NodeAgent::OnEngineStatus(const Message& message, EventRecorder& events, Env& env) {
+void NodeAgent::OnEngineStatus(const Message& message, Context& context) {
   const auto& status = message.As<bus::EngineStatus>();
   if (status.number() != poll_number_) return;  // late
   poll_open_ = false;
@@ -105,32 +101,33 @@ void NodeAgent::OnEngineStatus(const Message& message, EventRecorder& events, En
   engine_back_ = true;
   if (registration_ == Registration::kNone && register_delay_ == kRegisterDelayMin) {
     register_.Clear();
-    return Register(env);
+    return Register(context);
   }
-  SyncStatus(false, events, env);
+  SyncStatus(false, context);
 }
 
-void NodeAgent::Register(Env& env) {
+void NodeAgent::Register(Context& context) {
   if (registration_ != Registration::kNone) return;
   registration_ = Registration::kInFlight;
   Node node;
   node.mutable_metadata()->set_name(options_.node);
   ReconcileNodeMeta(options_, true, &node);
-  *node.mutable_status() = MakeNodeStatus(options_, health_, images_, node.status(), env.wall);
+  *node.mutable_status() =
+      MakeNodeStatus(options_, health_, images_, node.status(), context.env.wall);
   const Object object = Object::From(std::move(node));
-  env.outbox.Because(Trace{});
-  calls_.Start(CreateRequest(object.kind(), ""), object, kCreate, env);
+  context.env.outbox.Because(Trace{});
+  context.calls.Start(CreateRequest(object.kind(), ""), object, kCreate, context.env);
 }
 
 // The node exists: a restarted kubelet takes it over.
-void NodeAgent::Reconcile(const Object& existing, Env& env) {
+void NodeAgent::Reconcile(const Object& existing, Context& context) {
   Node node = existing.As<Node>();
   if (!ReconcileNodeMeta(options_, false, &node)) {
     registration_ = Registration::kDone;
     return;
   }
   const Object object = Object::From(std::move(node));
-  calls_.Start(UpdateRequest(object), object, kUpdate, env);
+  context.calls.Start(UpdateRequest(object), object, kUpdate, context.env);
 }
 
 void NodeAgent::RetryRegistration(Env& env) {
@@ -139,11 +136,11 @@ void NodeAgent::RetryRegistration(Env& env) {
   register_delay_ = std::min(register_delay_ * 2, kRegisterDelayMax);
 }
 
-void NodeAgent::OnCallResult(const CallResult& result, EventRecorder& events, Env& env) {
+void NodeAgent::OnCallResult(const CallResult& result, Context& context) {
   if (result.tag == kStatus) {
     status_in_flight_ = false;
-    if (result.ok() && !result.objects.empty()) return OnNode(result.objects[0], events, env);
-    status_.Set(std::min(status_.at(), env.now + kWriteAgain));
+    if (result.ok() && !result.objects.empty()) return OnNode(result.objects[0], context);
+    status_.Set(std::min(status_.at(), context.env.now + kWriteAgain));
     return;
   }
   if (result.tag == kLease) {
@@ -155,7 +152,7 @@ void NodeAgent::OnCallResult(const CallResult& result, EventRecorder& events, En
     }
     if (result.code == 404) lease_exists_ = false;
     if (result.reason == "AlreadyExists") lease_exists_ = true;
-    lease_.Set(env.now + lease_delay_);
+    lease_.Set(context.env.now + lease_delay_);
     lease_delay_ = std::min(lease_delay_ * 2, kRegisterDelayMax);
     return;
   }
@@ -164,39 +161,39 @@ void NodeAgent::OnCallResult(const CallResult& result, EventRecorder& events, En
     get.set_verb(bus::GET);
     get.set_kind(KindOf<Node>().id);
     get.set_name(options_.node);
-    calls_.Start(std::move(get), Object(), kGet, env);
+    context.calls.Start(std::move(get), Object(), kGet, context.env);
     return;
   }
-  if (!result.ok() || result.objects.empty()) return RetryRegistration(env);
+  if (!result.ok() || result.objects.empty()) return RetryRegistration(context.env);
   if (result.tag == kGet) {
-    Reconcile(result.objects[0], env);
+    Reconcile(result.objects[0], context);
     if (registration_ != Registration::kDone) return;
   }
-  OnRegistered(result.objects[0], events, env);
+  OnRegistered(result.objects[0], context);
 }
 
-void NodeAgent::OnRegistered(const Object& node, EventRecorder& events, Env& env) {
+void NodeAgent::OnRegistered(const Object& node, Context& context) {
   registration_ = Registration::kDone;
   register_delay_ = kRegisterDelayMin;
   node_ = Object();  // the master may have started anew: what was known before does not count
   if (!std::exchange(greeted_, true)) {
-    Record("Starting", "Starting kubelet.", events, env);
+    Record("Starting", "Starting kubelet.", context);
     for (const char* what :
          {"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"}) {
-      Record(what, StrCat("Node ", options_.node, " status is now: ", what), events, env);
+      Record(what, StrCat("Node ", options_.node, " status is now: ", what), context);
     }
-    Record("NodeAllocatableEnforced", "Updated Node Allocatable limit across pods", events, env);
+    Record("NodeAllocatableEnforced", "Updated Node Allocatable limit across pods", context);
     if (IsReady(node.As<Node>().status())) {
-      Record("NodeReady", StrCat("Node ", options_.node, " status is now: NodeReady"), events, env);
+      Record("NodeReady", StrCat("Node ", options_.node, " status is now: NodeReady"), context);
     }
   }
-  last_report_ = env.now;
-  status_.Set(env.now + kStatusInterval);
-  RenewLease(env);
-  OnNode(node, events, env);
+  last_report_ = context.env.now;
+  status_.Set(context.env.now + kStatusInterval);
+  RenewLease(context);
+  OnNode(node, context);
 }
 
-void NodeAgent::OnNode(const Object& node, EventRecorder& events, Env& env) {
+void NodeAgent::OnNode(const Object& node, Context& context) {
   if (node_ && node.revision() < node_.revision()) return;
   const bool unschedulable = node_ && node_.As<Node>().spec().unschedulable();
   const bool known = static_cast<bool>(node_);
@@ -205,36 +202,37 @@ void NodeAgent::OnNode(const Object& node, EventRecorder& events, Env& env) {
   const bool now_unschedulable = node.As<Node>().spec().unschedulable();
   if (known && unschedulable != now_unschedulable) {
     const char* what = now_unschedulable ? "NodeNotSchedulable" : "NodeSchedulable";
-    Record(what, StrCat("Node ", options_.node, " status is now: ", what), events, env);
+    Record(what, StrCat("Node ", options_.node, " status is now: ", what), context);
   }
-  SyncStatus(false, events, env);
+  SyncStatus(false, context);
 }
 
 // Sends the status if it differs from what the API server has, or if `report`.
-void NodeAgent::SyncStatus(bool report, EventRecorder& events, Env& env) {
+void NodeAgent::SyncStatus(bool report, Context& context) {
   if (registration_ != Registration::kDone || !node_) return;
-  if (!status_.IsSet()) status_.Set(env.now + kStatusInterval);
+  if (!status_.IsSet()) status_.Set(context.env.now + kStatusInterval);
   if (status_in_flight_) return;
   const Node& current = node_.As<Node>();
   Node wanted;
   wanted.mutable_metadata()->set_name(options_.node);
   wanted.mutable_metadata()->set_uid(current.metadata().uid());
-  *wanted.mutable_status() = MakeNodeStatus(options_, health_, images_, current.status(), env.wall);
+  *wanted.mutable_status() =
+      MakeNodeStatus(options_, health_, images_, current.status(), context.env.wall);
   if (!report && SameNodeStatus(wanted.status(), current.status())) return;
   const bool ready = IsReady(wanted.status());
   if (ready != IsReady(current.status())) {
     const char* what = ready ? "NodeReady" : "NodeNotReady";
-    Record(what, StrCat("Node ", options_.node, " status is now: ", what), events, env);
+    Record(what, StrCat("Node ", options_.node, " status is now: ", what), context);
   }
   status_in_flight_ = true;
-  last_report_ = env.now;
+  last_report_ = context.env.now;
   const Object object = Object::From(std::move(wanted));
-  calls_.Start(UpdateRequest(object, "status"), object, kStatus, env);
+  context.calls.Start(UpdateRequest(object, "status"), object, kStatus, context.env);
 }
 
-void NodeAgent::RenewLease(Env& env) {
+void NodeAgent::RenewLease(Context& context) {
   if (registration_ != Registration::kDone) return;
-  if (lease_in_flight_) return lease_.Set(env.now + kWriteAgain);
+  if (lease_in_flight_) return lease_.Set(context.env.now + kWriteAgain);
   Lease lease;
   lease.mutable_metadata()->set_name(options_.node);
   lease.mutable_metadata()->set_namespace_(kLeaseNamespace);
@@ -247,25 +245,24 @@ void NodeAgent::RenewLease(Env& env) {
   }
   lease.mutable_spec()->set_holder_identity(options_.node);
   lease.mutable_spec()->set_lease_duration_seconds(static_cast<int32_t>(kLeaseDuration / 1s));
-  SetMicroTime(env.wall, lease.mutable_spec()->mutable_renew_time());
+  SetMicroTime(context.env.wall, lease.mutable_spec()->mutable_renew_time());
   const Object object = Object::From(std::move(lease));
   lease_in_flight_ = true;
-  env.outbox.Because(Trace{});
-  calls_.Start(
+  context.env.outbox.Because(Trace{});
+  context.calls.Start(
       lease_exists_ ? UpdateRequest(object) : CreateRequest(object.kind(), kLeaseNamespace), object,
-      kLease, env);
-  const double factor = 1 + kLeaseJitter * env.random.Fraction();
-  lease_.Set(env.now + std::chrono::duration_cast<Duration>(kLeaseInterval * factor));
+      kLease, context.env);
+  const double factor = 1 + kLeaseJitter * context.env.random.Fraction();
+  lease_.Set(context.env.now + std::chrono::duration_cast<Duration>(kLeaseInterval * factor));
 }
 
 // About the Node, with its name as uid, as the real kubelet does.
-void NodeAgent::Record(const std::string& reason, const std::string& message, EventRecorder& events,
-                       Env& env) {
+void NodeAgent::Record(const std::string& reason, const std::string& message, Context& context) {
   k8s::core::v1::ObjectReference node;
   node.set_kind("Node");
   node.set_name(options_.node);
   node.set_uid(options_.node);
-  events.Record(node, "Normal", reason, message, env);
+  context.events.Record(node, "Normal", reason, message, context.env);
 }
 
 }  // namespace kubemu

@@ -21,10 +21,21 @@ namespace kubemu {
 // component-helpers/apimachinery/lease). A part of Kubelet, which forwards messages and ticks.
 class NodeAgent {
  public:
+  // What the kubelet lends it for one step.
+  struct Context {
+    Calls& calls;
+    EventRecorder& events;
+    Env& env;
+  };
+  // Tags of its calls begin with it.
+  static constexpr char kTag[] = "node ";
+
   explicit NodeAgent(const KubeletOptions& options);
 
-  void Receive(const Message& message, EventRecorder& events, Env& env);
-  void Tick(EventRecorder& events, Env& env);
+  void Receive(const Message& message, Context& context);
+  // The result of a call whose tag begins with kTag.
+  void OnCallResult(const CallResult& result, Context& context);
+  void Tick(Context& context);
   Time NextWake() const;
 
   bool engine_up() const { return health_.engine_up; }
@@ -40,22 +51,19 @@ class NodeAgent {
  private:
   enum class Registration { kNone, kInFlight, kDone };
 
-  void OnCallResult(const CallResult& result, EventRecorder& events, Env& env);
-  void OnRegistered(const Object& node, EventRecorder& events, Env& env);
-  void OnNode(const Object& node, EventRecorder& events, Env& env);
-  void OnEngineStatus(const Message& message, EventRecorder& events, Env& env);
-  void PollEngine(EventRecorder& events, Env& env);
-  void Register(Env& env);
-  void Reconcile(const Object& existing, Env& env);
+  void OnRegistered(const Object& node, Context& context);
+  void OnNode(const Object& node, Context& context);
+  void OnEngineStatus(const Message& message, Context& context);
+  void PollEngine(Context& context);
+  void Register(Context& context);
+  void Reconcile(const Object& existing, Context& context);
   void RetryRegistration(Env& env);
-  void SyncStatus(bool report, EventRecorder& events, Env& env);
-  void RenewLease(Env& env);
-  void Record(const std::string& reason, const std::string& message, EventRecorder& events,
-              Env& env);
+  void SyncStatus(bool report, Context& context);
+  void RenewLease(Context& context);
+  void Record(const std::string& reason, const std::string& message, Context& context);
 
   const KubeletOptions options_;
   Informer informer_;
-  Calls calls_;
   NodeHealthState health_;
   bool engine_back_ = false;
   uint64_t poll_number_ = 0;

@@ -1,6 +1,7 @@
 #include "node/fork_server.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -59,8 +60,8 @@ void Detach(int log) {
   ::dup2(null, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
-  if (null > STDERR_FILENO) ::close(null);
-  if (log > STDERR_FILENO) ::close(log);
+  // Also what the parent inherited: a pipe held open here would never end for its reader.
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
 void Answer(const json::object& answer) {

@@ -20,7 +20,9 @@ std::string_view MessageOf(const absl::Status& status) {
 }  // namespace
 
 Iptables::Iptables(Options options)
-    : door_(options.node + "/door"), pods_(options.node + "/pod/") {}
+    : door_(options.node + "/door"),
+      engine_(options.node + "/engine"),
+      pods_(options.node + "/pod/") {}
 
 void Iptables::Receive(const Message& message, Env& env) {
   switch (message.kind) {
@@ -137,6 +139,12 @@ void Iptables::OnPodUpdate(const Message& message, Env& env) {
     relay_.Reset(id, bus::FlowClose::RESET, StrCat("pod ", update.address(), " is gone"), env);
   }
   Forget(gone);
+}
+
+void Iptables::AskForPods(Env& env) {
+  if (env.now < ask_again_) return;
+  ask_again_ = env.now + kAskInterval;
+  env.outbox.Send(engine_, bus::PodNetworkUpdate());
 }
 
 void Iptables::OnListenResult(const Message& message, Env& env) {

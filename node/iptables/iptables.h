@@ -37,6 +37,9 @@ class Iptables : public Component {
     uint64_t refused = 0;      // by a limit, or two connections with the same addresses
   };
 
+  // The engine is asked where its pods are when a packet is for one that is not known, at most this
+  // often: what it said may have been lost.
+  static constexpr Duration kAskInterval = 1s;
   static constexpr Duration kListenRetry = 1s;  // until a NodePort that is taken is tried again
 
   explicit Iptables(Options options);
@@ -82,7 +85,10 @@ class Iptables : public Component {
   bool IsDoubled(const Message& message, const iptables::Packet& packet) const;
   void Forget(const std::vector<uint64_t>& flows);
 
+  void AskForPods(Env& env);
+
   const std::string door_;
+  const std::string engine_;
   const std::string pods_;  // what the addresses of this node's pods begin with
   uint64_t revision_ = 0;   // of kube-proxy's rules, last applied
   iptables::Ruleset ruleset_;
@@ -101,6 +107,7 @@ class Iptables : public Component {
   std::set<uint16_t> listening_;                      // asked of the door
   Ipv4 listening_ip_;
   Deadline listen_retry_;
+  Time ask_again_{};
   Statistics statistics_;
 };
 

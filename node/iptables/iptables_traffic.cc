@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "messages/core/strings.h"
+#include "messages/proto/node.pb.h"
 #include "node/iptables/iptables.h"
 
 namespace kubemu {
@@ -90,6 +91,7 @@ Iptables::Decision Iptables::Decide(const Message& message, const Packet& packet
   if (hop.kind == Routes::Kind::kPeer && from_peer && !verdict.dnat) hop.kind = Routes::Kind::kNone;
   if (hop.kind == Routes::Kind::kNone || hop.kind == Routes::Kind::kNoListener) {
     ++statistics_.unreachable;
+    if (routes_.IsOwnPodAddress(destination.ip)) AskForPods(env);
     const bool nobody = hop.kind == Routes::Kind::kNone;
     decision.Refuse(nobody ? bus::FlowClose::UNREACHABLE : bus::FlowClose::REFUSED,
                     StrCat(nobody ? "no route to " : "nobody listens on ", destination.ToString()));

@@ -58,7 +58,7 @@ Routes::Hop Routes::Find(SocketAddress destination) const {
     if (port == host_ports_.end()) return {Kind::kNoListener};
     return {Kind::kPod, port->second};
   }
-  if (pod_cidr_.Contains(destination.ip)) return {Kind::kNone};
+  if (IsOwnPodAddress(destination.ip)) return {Kind::kNone};
   if (const auto peer = peers_.find(destination.ip); peer != peers_.end()) {
     return {Kind::kPeer, peer->second};
   }
@@ -70,8 +70,7 @@ Routes::Hop Routes::Find(SocketAddress destination) const {
 }
 
 Ipv4 Routes::MasqueradeAddress(SocketAddress destination) const {
-  const bool own_pod = pod_cidr_.prefix() < 32 && pod_cidr_.Contains(destination.ip);
-  return own_pod ? pod_cidr_.At(1) : node_ip_;
+  return IsOwnPodAddress(destination.ip) ? pod_cidr_.At(1) : node_ip_;
 }
 
 }  // namespace kubemu::iptables

@@ -41,6 +41,9 @@ class Routes {
   // else the node's.
   Ipv4 MasqueradeAddress(SocketAddress destination) const;
 
+  // True for addresses that only a pod of this node can have.
+  bool IsOwnPodAddress(Ipv4 ip) const { return pod_cidr_.prefix() < 32 && pod_cidr_.Contains(ip); }
+
   bool HasNode() const { return !node_ip_.IsNone(); }
   Ipv4 node_ip() const { return node_ip_; }
   const LocalAddresses& local() const { return local_; }

@@ -215,6 +215,21 @@ TEST_F(IptablesPartTest, AddressesThatNobodyHasAreUnreachable) {
   EXPECT_THAT(Closed(), ElementsAre(HasSubstr("REFUSED nobody listens on 192.168.0.1:22")));
 }
 
+TEST_F(IptablesPartTest, AnUnknownPodIsAskedForOnceInAWhile) {
+  Load();
+  OpenFromOutside("10.244.1.77:80", 1);
+  OpenFromOutside("10.244.1.77:80", 2);
+  const auto asked = bus_.Take<bus::PodNetworkUpdate>();
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].first.to, "node-1/engine");
+  AddPod(1, "node-1/pod/ns1/late", "10.244.1.77");
+  OpenFromOutside("10.244.1.77:80", 3);
+  EXPECT_THAT(Opened(), SizeIs(1));
+  bus_.Pass(Iptables::kAskInterval);
+  OpenFromOutside("10.244.1.78:80", 4);
+  EXPECT_THAT(bus_.Take<bus::PodNetworkUpdate>(), SizeIs(1));
+}
+
 TEST_F(IptablesPartTest, AConnectionKeepsItsPodWhileTheRulesChange) {
   AddEndpoint("10.244.1.5:8080", 1);
   Load();

@@ -33,6 +33,11 @@ void CopyField(const Message& from, std::string_view name, Message* to) {
   reflection->MutableMessage(to, field)->CopyFrom(reflection->GetMessage(from, field));
 }
 
+void SwapField(std::string_view name, Message* a, Message* b) {
+  if (const FieldDescriptor* field = FieldOf(*a, name); field != nullptr)
+    a->GetReflection()->SwapFields(a, b, {field});
+}
+
 void ClearField(std::string_view name, Message* object) {
   if (const FieldDescriptor* field = FieldOf(*object, name); field != nullptr)
     object->GetReflection()->ClearField(object, field);
@@ -51,10 +56,7 @@ bool SameSpec(const Message& a, const Message& b) {
 }
 
 bool SameObject(const Message& a, const Object& b) {
-  const MutableObject left(a.New());
-  left->CopyFrom(a);
-  MutableMetaOf(left.get())->set_resource_version(b.meta().resource_version());
-  return left->SerializeAsString() == b.bytes();
+  return a.ByteSizeLong() == b.bytes().size() && a.SerializeAsString() == b.bytes();
 }
 
 void SetTime(WallTime wall, k8s::meta::v1::Time* time) {

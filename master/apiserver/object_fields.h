@@ -28,11 +28,13 @@ MutableObject CopyOf(const Object& object);
 // The field `name` of `to` becomes that of `from` (of the same kind); kinds without it: nothing.
 void CopyField(const google::protobuf::Message& from, std::string_view name,
                google::protobuf::Message* to);
+// The two objects of one kind exchange the field.
+void SwapField(std::string_view name, google::protobuf::Message* a, google::protobuf::Message* b);
 void ClearField(std::string_view name, google::protobuf::Message* object);
 
 // Everything but `metadata` and `status` is the same.
 bool SameSpec(const google::protobuf::Message& a, const google::protobuf::Message& b);
-// Everything is the same but metadata.resourceVersion and metadata.managedFields.
+// Everything is the same. Costs little more than looking at the sizes when it is not.
 bool SameObject(const google::protobuf::Message& a, const Object& b);
 
 // Whole seconds, as metav1.Time is written.

@@ -74,22 +74,25 @@ void KeepServerMeta(const ObjectMeta& old, ObjectMeta* meta) {
   meta->clear_self_link();
 }
 
-// Which parts of the new object count: an update of the status writes nothing else, and only it
-// writes the status.
+// Which parts of the new object count: an update of the status (or of a namespace's finalizers)
+// writes nothing else, and only it writes that.
 void KeepOtherParts(const ApiCall& call, const Message& old, Message* object) {
-  if (call.subresource == "status") {
-    MutableObject merged(old.New());
-    merged->CopyFrom(old);
-    CopyField(*object, "status", merged.get());
-    object->GetReflection()->Swap(object, merged.get());
-  } else if (call.subresource == "finalize") {
-    const auto finalizers = static_cast<Namespace*>(object)->spec().finalizers();
-    object->CopyFrom(old);
-    *static_cast<Namespace*>(object)->mutable_spec()->mutable_finalizers() = finalizers;
-  } else {
+  if (call.subresource.empty()) {
     if (call.kind->has_status) CopyField(old, "status", object);
     if (call.kind == &KindOf<Namespace>()) CopyField(old, "spec", object);
+    return;
   }
+  const MutableObject merged(old.New());
+  merged->CopyFrom(old);
+  if (call.subresource == "status") {
+    SwapField("status", object, merged.get());
+  } else {
+    static_cast<Namespace*>(merged.get())
+        ->mutable_spec()
+        ->mutable_finalizers()
+        ->Swap(static_cast<Namespace*>(object)->mutable_spec()->mutable_finalizers());
+  }
+  object->GetReflection()->Swap(object, merged.get());
 }
 
 // An object that waits for its deletion goes with its last finalizer.
@@ -111,6 +114,19 @@ std::optional<ApiStatus> AssignAddresses(const ApiCall& call, const Object& old,
   return std::nullopt;
 }
 
+// A copy of what counts of the body: all, or of an update of the status that and the names.
+MutableObject BodyOf(const ApiCall& call) {
+  if (call.subresource != "status") return CopyOf(call.object);
+  MutableObject object(call.object.message().New());
+  ObjectMeta* meta = MutableMetaOf(object.get());
+  meta->set_name(call.object.meta().name());
+  meta->set_namespace_(call.object.meta().namespace_());
+  meta->set_uid(call.object.meta().uid());
+  meta->set_resource_version(call.object.meta().resource_version());
+  CopyField(call.object.message(), "status", object.get());
+  return object;
+}
+
 }  // namespace
 
 OrStatus<WritePlan> PlanChange(const ApiCall& call, const Object& old, MutableObject object,
@@ -124,7 +140,6 @@ OrStatus<WritePlan> PlanChange(const ApiCall& call, const Object& old, MutableOb
     KeepAllocatedValues(old.message(), object.get());
     ApplyDefaults(object.get());
   }
-  if (SameObject(*object, old)) return PutPlan(call, old, std::move(object), world);
   ServiceAddresses::Reservation taken;
   if (main) {
     const FieldErrorList errors = ValidateUpdate(*call.kind, old.message(), *object);
@@ -152,7 +167,7 @@ OrStatus<WritePlan> PlanUpdate(const ApiCall& call, World& world) {
   if (!call.object || &call.object.kind() != call.kind)
     return api_error::BadRequest(StrCat("the body must be a ", call.kind->kind));
   const Object old = world.cache.Find(*call.kind, call.ns, call.name);
-  if (old) return PlanChange(call, old, CopyOf(call.object), world);
+  if (old) return PlanChange(call, old, BodyOf(call), world);
   if (!CreatesOnUpdate(*call.kind) || !call.subresource.empty() ||
       !call.object.meta().resource_version().empty())
     return NotFoundStatus(*call.kind, call.name);

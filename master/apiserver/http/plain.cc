@@ -118,13 +118,24 @@ std::optional<bus::HttpResponse> Review(const bus::HttpRequest& request, const H
     review.mutable_status()->set_allowed(true);
     return CreatedJson(request.request(), review);
   }
-  if (target.path == "/apis/authentication.k8s.io/v1/selfsubjectreviews") {
+  // kubectl 1.27 knows the older versions only; they look the same.
+  for (const char* version : {"v1", "v1beta1", "v1alpha1"}) {
+    if (target.path != StrCat("/apis/authentication.k8s.io/", version, "/selfsubjectreviews"))
+      continue;
     SelfSubjectReview review;
     auto* user = review.mutable_status()->mutable_user_info();
     user->set_username("kubernetes-admin");
     user->add_groups("system:masters");
     user->add_groups("system:authenticated");
-    return CreatedJson(request.request(), review);
+    std::string status;
+    AppendJson(review.status(), nullptr, &status);
+    return PlainResponse(request.request(), 201, kJson,
+                         StrCat("{\"kind\":\"SelfSubjectReview\",\"apiVersion\":"
+                                "\"authentication.k8s.io/",
+                                version,
+                                "\",\"metadata\":{\"creationTimestamp\":null},"
+                                "\"status\":",
+                                status, "}"));
   }
   return std::nullopt;
 }

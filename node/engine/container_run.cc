@@ -82,8 +82,8 @@ bool EmulatedEngine::DoStep(Container& container, const Step& step, Env& env) {
       sandboxes_.SetTimes(container, env.now + step.duration, container.kill_at);
       return false;
     case Step::Kind::kFetch: {
-      HttpTarget target;
-      if (!HttpTarget::Parse(step.text, &target)) {
+      FetchTarget target;
+      if (!FetchTarget::Parse(step.text, &target)) {
         container.log.Append(env.wall, StrCat("bad address '", step.text, "'"));
         container.status = 1;
         return true;

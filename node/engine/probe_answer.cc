@@ -59,8 +59,8 @@ ProbeAnswer TcpProbe(const bus::ProbeRequest& probe, const std::string& address,
 // A fetch of an exec probe: only servers of the same pod are asked.
 int FetchStatus(const std::string& url, const std::string& address, const PodNetwork& network,
                 Time now, Random& random, Duration* delay) {
-  HttpTarget target;
-  if (!HttpTarget::Parse(url, &target)) return 1;
+  FetchTarget target;
+  if (!FetchTarget::Parse(url, &target)) return 1;
   if (target.host != "localhost" && !target.host.starts_with("127.")) return 0;
   const Listener* listener = network.FindListener(address, target.port);
   if (listener == nullptr) return 1;

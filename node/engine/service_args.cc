@@ -25,8 +25,8 @@ bool ParseProbability(std::string_view text, double* value) {
 }
 
 bool ParseCall(std::string_view url, Flags* flags) {
-  HttpTarget target;
-  if (!HttpTarget::Parse(url, &target)) return false;
+  FetchTarget target;
+  if (!FetchTarget::Parse(url, &target)) return false;
   flags->server.calls.push_back(std::move(target));
   return true;
 }

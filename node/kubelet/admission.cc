@@ -15,8 +15,8 @@ namespace {
 
 using QuantityEntries = google::protobuf::RepeatedPtrField<k8s::resource::QuantityEntry>;
 
-PodRequests FromList(const QuantityEntries& list) {
-  PodRequests requests;
+RequestTotals FromList(const QuantityEntries& list) {
+  RequestTotals requests;
   for (const auto& entry : list) {
     const absl::StatusOr<Quantity> quantity = Quantity::Parse(entry.value().string());
     if (!quantity.ok()) continue;  // the API server accepts none such
@@ -26,22 +26,22 @@ PodRequests FromList(const QuantityEntries& list) {
   return requests;
 }
 
-void TakeLarger(const PodRequests& other, PodRequests* requests) {
+void TakeLarger(const RequestTotals& other, RequestTotals* requests) {
   requests->milli_cpu = std::max(requests->milli_cpu, other.milli_cpu);
   requests->memory = std::max(requests->memory, other.memory);
 }
 
-Rejection OutOf(const char* resource, int64_t requested, int64_t used, int64_t capacity) {
+AdmissionRejection OutOf(const char* resource, int64_t requested, int64_t used, int64_t capacity) {
   return {StrCat("OutOf", resource),
           StrCat("Pod was rejected: Node didn't have enough resource: ", resource,
                  ", requested: ", requested, ", used: ", used, ", capacity: ", capacity)};
 }
 
 // What the node says it can give away.
-PodRequests Allocatable(const KubeletOptions& options) {
+RequestTotals Allocatable(const KubeletOptions& options) {
   const k8s::core::v1::NodeStatus status =
       MakeNodeStatus(options, NodeHealthState(), {}, k8s::core::v1::NodeStatus(), WallTime{});
-  PodRequests allocatable = FromList(status.allocatable());
+  RequestTotals allocatable = FromList(status.allocatable());
   allocatable.pods = options.pods;
   return allocatable;
 }
@@ -60,29 +60,29 @@ bool SelectorMatches(const KubeletOptions& options, const k8s::core::v1::Pod& po
 
 }  // namespace
 
-PodRequests& PodRequests::operator+=(const PodRequests& other) {
+RequestTotals& RequestTotals::operator+=(const RequestTotals& other) {
   milli_cpu += other.milli_cpu;
   memory += other.memory;
   pods += other.pods;
   return *this;
 }
 
-PodRequests& PodRequests::operator-=(const PodRequests& other) {
+RequestTotals& RequestTotals::operator-=(const RequestTotals& other) {
   milli_cpu -= other.milli_cpu;
   memory -= other.memory;
   pods -= other.pods;
   return *this;
 }
 
-PodRequests RequestsOf(const k8s::core::v1::PodSpec& spec) {
-  PodRequests sum;
+RequestTotals RequestsOf(const k8s::core::v1::PodSpec& spec) {
+  RequestTotals sum;
   for (const auto& container : spec.containers()) {
     sum += FromList(container.resources().requests());
   }
-  PodRequests sidecars;
-  PodRequests largest_init;
+  RequestTotals sidecars;
+  RequestTotals largest_init;
   for (const auto& container : spec.init_containers()) {
-    PodRequests own = FromList(container.resources().requests());
+    RequestTotals own = FromList(container.resources().requests());
     if (container.restart_policy() == "Always") {
       sidecars += own;
       TakeLarger(sidecars, &largest_init);
@@ -98,10 +98,10 @@ PodRequests RequestsOf(const k8s::core::v1::PodSpec& spec) {
   return sum;
 }
 
-std::optional<Rejection> Admit(const KubeletOptions& options, const k8s::core::v1::Pod& pod,
-                               const PodRequests& used) {
-  const PodRequests wanted = RequestsOf(pod.spec());
-  const PodRequests capacity = Allocatable(options);
+std::optional<AdmissionRejection> Admit(const KubeletOptions& options,
+                                        const k8s::core::v1::Pod& pod, const RequestTotals& used) {
+  const RequestTotals wanted = RequestsOf(pod.spec());
+  const RequestTotals capacity = Allocatable(options);
   if (used.pods + 1 > capacity.pods) return OutOf("pods", 1, used.pods, capacity.pods);
   if (wanted.milli_cpu > 0 && used.milli_cpu + wanted.milli_cpu > capacity.milli_cpu) {
     return OutOf("cpu", wanted.milli_cpu, used.milli_cpu, capacity.milli_cpu);
@@ -110,7 +110,7 @@ std::optional<Rejection> Admit(const KubeletOptions& options, const k8s::core::v
     return OutOf("memory", wanted.memory, used.memory, capacity.memory);
   }
   if (!SelectorMatches(options, pod)) {
-    return Rejection{"NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed"};
+    return AdmissionRejection{"NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed"};
   }
   return std::nullopt;
 }

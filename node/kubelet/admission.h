@@ -15,28 +15,28 @@ class PodSpec;
 namespace kubemu {
 
 // What pods ask for, in sum.
-struct PodRequests {
+struct RequestTotals {
   int64_t milli_cpu = 0;
   int64_t memory = 0;  // bytes
   int pods = 0;
 
-  PodRequests& operator+=(const PodRequests& other);
-  PodRequests& operator-=(const PodRequests& other);
+  RequestTotals& operator+=(const RequestTotals& other);
+  RequestTotals& operator-=(const RequestTotals& other);
 };
 
 // The effective requests of one pod: the larger of the sum over its containers (with sidecars) and
 // its largest init container, plus its overhead (component-helpers/resource, PodRequests).
-PodRequests RequestsOf(const k8s::core::v1::PodSpec& spec);
+RequestTotals RequestsOf(const k8s::core::v1::PodSpec& spec);
 
-struct Rejection {
+struct AdmissionRejection {
   std::string reason;  // "OutOfcpu"
   std::string message;
 };
 
 // The node's own check of a pod that was bound to it: does it fit beside those that were admitted
 // before, and does it want this node (pkg/kubelet/lifecycle/predicate.go)? None: admitted.
-std::optional<Rejection> Admit(const KubeletOptions& options, const k8s::core::v1::Pod& pod,
-                               const PodRequests& used);
+std::optional<AdmissionRejection> Admit(const KubeletOptions& options,
+                                        const k8s::core::v1::Pod& pod, const RequestTotals& used);
 
 }  // namespace kubemu
 

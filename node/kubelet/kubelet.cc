@@ -144,7 +144,7 @@ void Kubelet::Step(Workers::iterator it, Env& env) {
 }
 
 void Kubelet::AdmitPod(PodWorker& worker, PodContext& context) {
-  PodRequests used;
+  RequestTotals used;
   for (const auto& [uid, other] : workers_) {
     if (other.requests() != nullptr) used += *other.requests();
   }

@@ -136,13 +136,13 @@ void SetConditions(const NodeHealthState& health, const NodeStatus& current, Wal
     condition->set_status(text.status);
     condition->set_reason(text.reason);
     condition->set_message(text.message);
-    SetTime(wall, condition->mutable_last_heartbeat_time());
+    SetWallTime(wall, condition->mutable_last_heartbeat_time());
     const NodeCondition* before = FindCondition(current, text.type);
     if (before != nullptr && before->status() == text.status &&
         before->has_last_transition_time()) {
       *condition->mutable_last_transition_time() = before->last_transition_time();
     } else {
-      SetTime(wall, condition->mutable_last_transition_time());
+      SetWallTime(wall, condition->mutable_last_transition_time());
     }
   }
 }
@@ -156,7 +156,7 @@ bool SetIfMissing(StringEntries* entries, const std::string& key, const std::str
 
 }  // namespace
 
-void SetTime(WallTime wall, k8s::meta::v1::Time* time) {
+void SetWallTime(WallTime wall, k8s::meta::v1::Time* time) {
   time->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count());
 }

@@ -35,7 +35,7 @@ struct NodeImage {
 inline constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
 
 // Seconds only, as metav1.Time is written.
-void SetTime(WallTime wall, k8s::meta::v1::Time* time);
+void SetWallTime(WallTime wall, k8s::meta::v1::Time* time);
 
 // The labels and annotations that the kubelet puts on its Node
 // (pkg/kubelet/kubelet_node_status.go), and taints if `with_taints`. Returns whether anything

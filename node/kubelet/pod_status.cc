@@ -22,7 +22,7 @@ using Phase = ContainerRecord::Phase;
 constexpr char kScheme[] = "kubemu://";
 
 void SetNanoseconds(int64_t ns, k8s::meta::v1::Time* time) {
-  SetTime(WallTime(Duration(ns)), time);
+  SetWallTime(WallTime(Duration(ns)), time);
 }
 
 void SetTerminated(const ContainerExit& exit, ContainerState* state) {
@@ -181,7 +181,7 @@ void SetConditions(const Pod& pod, const std::vector<ConditionText>& texts, Wall
         before->has_last_transition_time()) {
       *condition->mutable_last_transition_time() = before->last_transition_time();
     } else {
-      SetTime(wall, condition->mutable_last_transition_time());
+      SetWallTime(wall, condition->mutable_last_transition_time());
     }
   }
   for (const PodCondition& other : pod.status().conditions()) {
@@ -191,7 +191,7 @@ void SetConditions(const Pod& pod, const std::vector<ConditionText>& texts, Wall
   PodCondition* scheduled = status->add_conditions();  // bound without the scheduler
   scheduled->set_type("PodScheduled");
   scheduled->set_status("True");
-  SetTime(wall, scheduled->mutable_last_transition_time());
+  SetWallTime(wall, scheduled->mutable_last_transition_time());
 }
 
 void SetAddresses(const PodFacts& facts, PodStatus* status) {
@@ -230,7 +230,7 @@ PodStatus MakePodStatus(const Pod& pod, const std::vector<ContainerRecord>& reco
     status.set_reason(facts.reason);
     status.set_message(facts.message);
   }
-  SetTime(facts.start_time, status.mutable_start_time());
+  SetWallTime(facts.start_time, status.mutable_start_time());
   if (facts.rejected) return status;
   SetAddresses(facts, &status);
   status.clear_init_container_statuses();

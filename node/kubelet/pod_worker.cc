@@ -54,7 +54,7 @@ bool PodWorker::NeedsAdmission() const {
   return !admitted_ && !was_terminal_ && !Terminating();
 }
 
-void PodWorker::Admitted(const std::optional<Rejection>& rejection, PodContext& context) {
+void PodWorker::Admitted(const std::optional<AdmissionRejection>& rejection, PodContext& context) {
   admitted_ = true;
   counted_ = !rejection;
   if (!rejection) return;

@@ -27,7 +27,7 @@ class PodWorker {
   const Trace& trace() const { return pod_.trace(); }
   const PodContainers& containers() const { return containers_; }
   // Of an admitted pod that still counts; null otherwise.
-  const PodRequests* requests() const { return counted_ ? &requests_ : nullptr; }
+  const RequestTotals* requests() const { return counted_ ? &requests_ : nullptr; }
   // Nothing is left of it: it can be dropped.
   bool done() const { return done_; }
 
@@ -39,7 +39,7 @@ class PodWorker {
   // It was admitted, or not: then it fails for that reason. REQUIRES: once, before Sync, if
   // NeedsAdmission.
   bool NeedsAdmission() const;
-  void Admitted(const std::optional<Rejection>& rejection, PodContext& context);
+  void Admitted(const std::optional<AdmissionRejection>& rejection, PodContext& context);
 
   void OnEngineEvent(const bus::EngineEvent& event, PodContext& context);
   void OnProbeResult(const bus::ProbeResult& result, PodContext& context);
@@ -78,7 +78,7 @@ class PodWorker {
 
   Object pod_;  // the newest version known
   PodContainers containers_;
-  PodRequests requests_;
+  RequestTotals requests_;
   PodFacts facts_;
   bool was_terminal_ = false;  // Succeeded or Failed before this kubelet saw it
   bool admitted_ = false;

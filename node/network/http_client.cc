@@ -40,7 +40,7 @@ std::string_view CloseText(bus::FlowClose::Reason reason) {
 }  // namespace
 
 void HttpClients::Start(uint64_t tag, const std::string& container, NetPod& pod,
-                        const HttpTarget& target, Env& env) {
+                        const FetchTarget& target, Env& env) {
   const absl::StatusOr<Ipv4> parsed = Ipv4::Parse(target.host);
   if (!parsed.ok() && target.host != "localhost") {
     finished_.push_back({tag, 0, "", StrCat("could not resolve host: ", target.host)});

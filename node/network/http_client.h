@@ -32,7 +32,7 @@ class HttpClients {
   // never leave it.
   explicit HttpClients(std::string node) : iptables_(std::move(node) + "/iptables") {}
 
-  void Start(uint64_t tag, const std::string& container, NetPod& pod, const HttpTarget& target,
+  void Start(uint64_t tag, const std::string& container, NetPod& pod, const FetchTarget& target,
              Env& env);
 
   // True if the message belongs to a connection opened here.

@@ -54,7 +54,7 @@ std::string HttpDate(WallTime wall) {
   return text;
 }
 
-std::string RenderHttp(const HttpAnswer& answer, WallTime wall, size_t* head_length) {
+std::string RenderHttp(const PlainHttpAnswer& answer, WallTime wall, size_t* head_length) {
   std::string text;
   text.reserve(256 + answer.body.size());
   StrAppend(&text, "HTTP/1.1 ", answer.status, " ", HttpReason(answer.status), "\r\n");
@@ -109,7 +109,7 @@ void HttpResponseReader::ReadHead() {
   if (!done_) Append(rest);
 }
 
-bool HttpTarget::Parse(std::string_view url, HttpTarget* target) {
+bool FetchTarget::Parse(std::string_view url, FetchTarget* target) {
   static constexpr std::string_view kScheme = "http://";
   target->url = std::string(url);
   if (url.starts_with(kScheme)) {

@@ -15,7 +15,7 @@ std::string_view HttpReason(int status);
 // "Mon, 23 Nov 2026 18:13:22 GMT" (RFC 9110 section 5.6.7).
 std::string HttpDate(WallTime wall);
 
-struct HttpAnswer {
+struct PlainHttpAnswer {
   int status = 200;
   std::string_view server;
   std::string_view content_type = "text/plain; charset=utf-8";
@@ -25,7 +25,7 @@ struct HttpAnswer {
 
 // A whole HTTP/1.1 response. `head_length`, if not null, gets the length of the part before the
 // body.
-std::string RenderHttp(const HttpAnswer& answer, WallTime wall, size_t* head_length = nullptr);
+std::string RenderHttp(const PlainHttpAnswer& answer, WallTime wall, size_t* head_length = nullptr);
 
 // Reads one HTTP/1.x response that ends with the connection or with its Content-Length.
 class HttpResponseReader {

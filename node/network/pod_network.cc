@@ -68,7 +68,7 @@ Ipv4 PodNetwork::AddressOf(const std::string& address) const {
 }
 
 void PodNetwork::Fetch(uint64_t tag, const std::string& address, const std::string& container,
-                       const HttpTarget& target, Env& env) {
+                       const FetchTarget& target, Env& env) {
   const auto pod = pods_.find(address);
   if (pod == pods_.end()) {
     fetched_.push_back({tag, 0, "", "the pod is gone"});

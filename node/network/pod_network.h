@@ -42,7 +42,7 @@ class PodNetwork {
 
   // Makes one HTTP GET from a container of the pod. Its result comes with TakeFetched.
   void Fetch(uint64_t tag, const std::string& address, const std::string& container,
-             const HttpTarget& target, Env& env);
+             const FetchTarget& target, Env& env);
   std::vector<FetchResult> TakeFetched() { return std::exchange(fetched_, {}); }
 
   // Flow messages to a pod's address.

@@ -168,7 +168,7 @@ void PodServers::OnFetched(uint64_t id, const FetchResult& result, Env& env) {
   const auto it = connections_.find(id);
   if (it == connections_.end()) return;
   Connection& connection = it->second;
-  const HttpTarget& target = connection.listener->spec.calls[connection.next_call - 1];
+  const FetchTarget& target = connection.listener->spec.calls[connection.next_call - 1];
   StrAppend(&connection.call_text, "call ", target.url, " -> ");
   if (result.status == 0) {
     StrAppend(&connection.call_text, result.error, "\n");
@@ -213,7 +213,7 @@ void PodServers::AnswerGood(Connection& connection, Env& env) {
   const int64_t second =
       std::chrono::duration_cast<std::chrono::seconds>(env.wall.time_since_epoch()).count();
   if (listener.answer_second != second) {
-    HttpAnswer answer;
+    PlainHttpAnswer answer;
     answer.server = listener.spec.server;
     answer.content_type = listener.spec.content_type;
     answer.body = listener.spec.body;
@@ -228,7 +228,7 @@ void PodServers::AnswerGood(Connection& connection, Env& env) {
 
 void PodServers::SendAnswer(Connection& connection, int status, std::string_view body, Env& env) {
   const ServerSpec& spec = connection.listener->spec;
-  HttpAnswer answer;
+  PlainHttpAnswer answer;
   answer.status = status;
   answer.server = spec.server;
   if (status == 200) answer.content_type = spec.content_type;

@@ -41,7 +41,7 @@ class PodServers {
   struct Wanted {
     uint64_t connection;
     NetPod* pod;
-    const HttpTarget* target;
+    const FetchTarget* target;
     std::string container;
     Trace trace;
   };

@@ -11,14 +11,14 @@
 namespace kubemu {
 
 // Whom an emulated container calls: "http://localhost:9000/check".
-struct HttpTarget {
+struct FetchTarget {
   std::string url;
   std::string host;  // name or address
   uint16_t port = 80;
   std::string path = "/";
 
   // False if it is not "http://host[:port][/path]".
-  static bool Parse(std::string_view url, HttpTarget* target);
+  static bool Parse(std::string_view url, FetchTarget* target);
 };
 
 // What one emulated container does on one TCP port.
@@ -34,14 +34,14 @@ struct ServerSpec {
   // Of an HTTP server:
   std::string server;  // the Server header
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;               // of every good answer
-  bool root_only = false;         // other paths than "/" and "/index.html" are 404
-  Duration delay{};               // before each answer
-  Duration jitter{};              // up to so much more
-  double fail = 0;                // probability of a 500
-  Duration ready_after{};         // 503 until so long after the start
-  std::vector<HttpTarget> calls;  // made one by one for each request; their answers
-                                  // are part of this one
+  std::string body;                // of every good answer
+  bool root_only = false;          // other paths than "/" and "/index.html" are 404
+  Duration delay{};                // before each answer
+  Duration jitter{};               // up to so much more
+  double fail = 0;                 // probability of a 500
+  Duration ready_after{};          // 503 until so long after the start
+  std::vector<FetchTarget> calls;  // made one by one for each request; their answers
+                                   // are part of this one
 };
 
 }  // namespace kubemu

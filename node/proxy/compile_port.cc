@@ -34,7 +34,8 @@ std::string Host(Ipv4 ip) {
 class PortCompiler {
  public:
   PortCompiler(const ServicePortName& name, const ServicePortInfo& info,
-               const std::vector<EndpointInfo>& endpoints, const NodeInfo& node, bool large_cluster)
+               const std::vector<EndpointInfo>& endpoints, const ProxyNode& node,
+               bool large_cluster)
       : info_(info),
         node_(node),
         large_cluster_(large_cluster),
@@ -231,7 +232,7 @@ class PortCompiler {
   }
 
   const ServicePortInfo& info_;
-  const NodeInfo& node_;
+  const ProxyNode& node_;
   const bool large_cluster_;
   const std::string name_;
   const std::string_view protocol_;
@@ -249,7 +250,7 @@ class PortCompiler {
 }  // namespace
 
 CompiledPort CompilePort(const ServicePortName& name, const ServicePortInfo& info,
-                         const std::vector<EndpointInfo>& endpoints, const NodeInfo& node,
+                         const std::vector<EndpointInfo>& endpoints, const ProxyNode& node,
                          bool large_cluster) {
   return PortCompiler(name, info, endpoints, node, large_cluster).Compile();
 }

@@ -93,7 +93,7 @@ std::string_view TopChainLastRule(TopChain chain) {
          "this chain\" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS";
 }
 
-CompiledRules FixedChains(const NodeInfo& node) {
+CompiledRules FixedChains(const ProxyNode& node) {
   CompiledRules rules;
   AddJumps(&rules);
   rules.filter["KUBE-PROXY-CANARY"] = {};
@@ -119,7 +119,7 @@ CompiledRules FixedChains(const NodeInfo& node) {
   return rules;
 }
 
-CompiledRules CompileRules(const ServiceMap& services, const NodeInfo& node) {
+CompiledRules CompileRules(const ServiceMap& services, const ProxyNode& node) {
   CompiledRules rules = FixedChains(node);
   const bool large_cluster = services.endpoint_count() > kLargeClusterEndpoints;
   std::array<Rules, kTopChainCount> top;

@@ -16,7 +16,7 @@
 namespace kubemu::proxy {
 
 // What the rules depend on besides Services and endpoints.
-struct NodeInfo {
+struct ProxyNode {
   std::string name;
   std::string zone;  // label topology.kubernetes.io/zone
   Ipv4 ip;
@@ -28,7 +28,7 @@ struct NodeInfo {
   Ipv4Network localnet{Ipv4(127, 0, 0, 0), 8};
   bool masquerade_all = false;  // --masquerade-all
 
-  bool operator==(const NodeInfo&) const = default;
+  bool operator==(const ProxyNode&) const = default;
 };
 
 // From this many endpoints on, rules of single endpoints have no comments.
@@ -58,7 +58,7 @@ struct CompiledPort {
   bool operator==(const CompiledPort&) const = default;
 };
 CompiledPort CompilePort(const ServicePortName& name, const ServicePortInfo& info,
-                         const std::vector<EndpointInfo>& endpoints, const NodeInfo& node,
+                         const std::vector<EndpointInfo>& endpoints, const ProxyNode& node,
                          bool large_cluster);
 
 // A whole rule set: for each table, its chains. Built-in chains hold only the jumps to
@@ -69,10 +69,10 @@ struct CompiledRules {
 
   bool operator==(const CompiledRules&) const = default;
 };
-CompiledRules CompileRules(const ServiceMap& services, const NodeInfo& node);
+CompiledRules CompileRules(const ServiceMap& services, const ProxyNode& node);
 
 // The chains that do not depend on Services: jumps, KUBE-FORWARD, KUBE-POSTROUTING ...
-CompiledRules FixedChains(const NodeInfo& node);
+CompiledRules FixedChains(const ProxyNode& node);
 // Table and name of a TopChain, and the rule that must stand last in it ("" if none).
 std::string_view TopChainName(TopChain chain);
 bool InNat(TopChain chain);

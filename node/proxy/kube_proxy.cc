@@ -98,7 +98,7 @@ void KubeProxy::OnSlice(const Informer::Change& change) {
 
 void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
   if (change.key == node_ && change.after) {
-    proxy::NodeInfo info = info_;
+    proxy::ProxyNode info = info_;
     const std::string* zone = FindEntry(change.after.meta().labels(), kZoneLabel);
     info.zone = zone == nullptr ? "" : *zone;
     info.ip = InternalAddress(change.after.As<Node>());

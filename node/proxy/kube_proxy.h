@@ -66,7 +66,7 @@ class KubeProxy : public Component {
 
   proxy::ServiceMap map_;
   proxy::RuleCompiler compiler_;
-  proxy::NodeInfo info_;
+  proxy::ProxyNode info_;
   std::map<std::string, std::string> slice_services_;  // EndpointSlice to its Service
   std::map<std::string, std::string> endpoints_;       // Node to its bus endpoint, as last told
 

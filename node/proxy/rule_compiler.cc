@@ -33,7 +33,7 @@ const CompiledPort& PortOf(const std::map<ServicePortName, CompiledPort>& ports,
 
 }  // namespace
 
-RuleCompiler::Ports RuleCompiler::CompileService(const ServiceMap& services, const NodeInfo& node,
+RuleCompiler::Ports RuleCompiler::CompileService(const ServiceMap& services, const ProxyNode& node,
                                                  const std::string& service) const {
   Ports ports;
   const auto it = services.services().find(service);
@@ -44,7 +44,7 @@ RuleCompiler::Ports RuleCompiler::CompileService(const ServiceMap& services, con
   return ports;
 }
 
-std::string RuleCompiler::Full(const ServiceMap& services, const NodeInfo& node) {
+std::string RuleCompiler::Full(const ServiceMap& services, const ProxyNode& node) {
   large_cluster_ = services.endpoint_count() > kLargeClusterEndpoints;
   compiled_.clear();
   CompiledRules rules = FixedChains(node);
@@ -61,7 +61,7 @@ std::string RuleCompiler::Full(const ServiceMap& services, const NodeInfo& node)
   return RestoreText(rules);
 }
 
-std::string RuleCompiler::Partial(const ServiceMap& services, const NodeInfo& node,
+std::string RuleCompiler::Partial(const ServiceMap& services, const ProxyNode& node,
                                   const std::set<std::string>& changed) {
   std::set<std::string> affected = changed;
   const bool large_cluster = services.endpoint_count() > kLargeClusterEndpoints;

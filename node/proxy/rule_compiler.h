@@ -16,17 +16,17 @@ namespace kubemu::proxy {
 class RuleCompiler {
  public:
   // Compiles everything: RestoreText.
-  std::string Full(const ServiceMap& services, const NodeInfo& node);
+  std::string Full(const ServiceMap& services, const ProxyNode& node);
 
   // What changes because these Services ("namespace/name") changed: DiffText. If the cluster has
   // become large, or no longer is, that is all of them. REQUIRES: Full was called before, with the
   // same node.
-  std::string Partial(const ServiceMap& services, const NodeInfo& node,
+  std::string Partial(const ServiceMap& services, const ProxyNode& node,
                       const std::set<std::string>& changed);
 
  private:
   using Ports = std::map<ServicePortName, CompiledPort>;
-  Ports CompileService(const ServiceMap& services, const NodeInfo& node,
+  Ports CompileService(const ServiceMap& services, const ProxyNode& node,
                        const std::string& service) const;
   // The top chains with the rules of all Services, where `wanted` says so.
   void AddTopChains(const std::array<bool, kTopChainCount>& wanted, CompiledRules* rules) const;

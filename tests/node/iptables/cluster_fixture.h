@@ -37,7 +37,7 @@ class ClusterFixture {
   proxy::ServicePortName name{"ns1/svc1", "p80", proxy::Protocol::kTcp};
   proxy::ServicePortInfo info;
   std::vector<proxy::EndpointInfo> endpoints;
-  proxy::NodeInfo node;
+  proxy::ProxyNode node;
   Time now{};
 
  private:

@@ -63,7 +63,7 @@ class IptablesPartTest : public testing::Test {
     services.SetSlice("ns1/svc1-a", name_.service, {{name_, endpoints_}});
     ++revision_;
     for (int i = 1; i <= 2; ++i) {
-      proxy::NodeInfo node;
+      proxy::ProxyNode node;
       node.name = Name(i);
       node.cluster_cidr = Net("10.244.0.0/16");
       bus::IptablesRestore restore;

@@ -70,7 +70,7 @@ std::string Save(const iptables::Ruleset& ruleset) {
 }
 
 TEST(RuleCompiler, PartialUpdatesLeadWhereAFullOneLeads) {
-  NodeInfo node;
+  ProxyNode node;
   node.name = "node-1";
   node.cluster_cidr = Net("10.244.0.0/16");
   for (uint64_t seed = 1; seed <= 20; ++seed) {

@@ -115,7 +115,13 @@ void Simulator::Kill(const std::string& name) {
 }
 
 void Simulator::Pause(const std::string& name) {
-  Get(name).paused = true;
+  SimProcess& process = Get(name);
+  process.paused = true;
+  Schedule(process);
+}
+
+void Simulator::Wake(const std::string& name) {
+  Schedule(Get(name));
 }
 
 void Simulator::Resume(const std::string& name) {
@@ -161,7 +167,10 @@ void Simulator::Notify(const std::string& to, const std::string& about, bool up,
   delivery.sender_epoch = Get(about).epoch;
   delivery.link_up = up;
   delivery.link_down = !up;
-  deliveries_.emplace(Key{now_ + after, next_sequence_++}, std::move(delivery));
+  // In order with the messages of that link: nothing of a new incarnation comes before its LinkUp.
+  Time& last = links_[{about, to}];
+  last = std::max(last, now_ + after);
+  deliveries_.emplace(Key{last, next_sequence_++}, std::move(delivery));
 }
 
 void Simulator::Schedule(SimProcess& process) {

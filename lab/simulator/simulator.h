@@ -52,6 +52,8 @@ class Simulator {
   void Start(const std::string& name);
   void Pause(const std::string& name);
   void Resume(const std::string& name);
+  // A part of the process was given something to do from outside (not by a message).
+  void Wake(const std::string& name);
   bool IsRunning(const std::string& name) const;
   // nullptr if it is not running.
   Program* program(const std::string& name) const;

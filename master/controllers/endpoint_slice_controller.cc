@@ -14,7 +14,6 @@ namespace {
 
 using k8s::core::v1::Pod;
 using k8s::core::v1::Service;
-using k8s::discovery::v1::Endpoint;
 using k8s::discovery::v1::EndpointSlice;
 
 constexpr const char* kServiceName = "kubernetes.io/service-name";
@@ -63,7 +62,7 @@ EndpointSlice EmptySlice(const Object& service) {
 }  // namespace
 
 EndpointSliceController::EndpointSliceController(Options options)
-    : ServiceReconciler(options.min_interval), options_(options) {
+    : ServiceReconciler({options.interval, options.interval_per_pod}), options_(options) {
   Watch({.kind = &KindOf<EndpointSlice>(),
          .label_selector = std::string(kManagedBy) + "=" + kManager});
   Watch({.kind = &KindOf<k8s::core::v1::Node>()});
@@ -94,12 +93,11 @@ void EndpointSliceController::SliceChanged(const Informer::Change& change, Trace
   }
 }
 
-void EndpointSliceController::Reconcile(const std::string& key, Env& env) {
-  const Object service = source(kServices).Find(key);
-  if (!service || !HasEndpoints(service) || IsTerminating(service)) return;
+bool EndpointSliceController::ReconcileService(const std::string& key, const Object& service,
+                                               Env& env) {
+  if (!service || !HasEndpoints(service) || IsTerminating(service)) return false;
   std::map<std::string, Object> existing;
   const EndpointSlice like = EmptySlice(service);
-  EndpointSlicePlan plan;
   const auto slices = slices_.find(key);
   if (slices != slices_.end()) {
     for (const auto& [slice_key, slice] : slices->second) {
@@ -111,12 +109,13 @@ void EndpointSliceController::Reconcile(const std::string& key, Env& env) {
       }
     }
   }
-  plan = PlanEndpointSlices(GroupsOf(service), existing, like, options_.max_endpoints_per_slice);
-  if (plan.empty()) return;
+  EndpointSlicePlan plan =
+      PlanEndpointSlices(GroupsOf(service), existing, like, options_.max_endpoints_per_slice);
+  const bool writes = !plan.empty();
   for (EndpointSlice& slice : plan.create) Create(Object::From(std::move(slice)), env);
   for (EndpointSlice& slice : plan.update) Update(Object::From(std::move(slice)), "", env);
   for (const Object& slice : plan.remove) Delete(slice, "", env);
-  Wrote(key, env);
+  return writes;
 }
 
 std::map<std::string, EndpointGroup> EndpointSliceController::GroupsOf(
@@ -141,41 +140,24 @@ std::map<std::string, EndpointGroup> EndpointSliceController::GroupsOf(
       last = &groups.emplace(ports_key, std::move(group)).first->second;
       last_ports = std::move(ports);
     }
-    Endpoint endpoint = EndpointOf(service, pod);
-    std::string address = endpoint.addresses(0);
+    const WantedEndpoint endpoint = EndpointOf(service, pod);
     // Of two pods with one address the one that serves is meant: the other is on its way out.
-    Endpoint& slot = last->endpoints[std::move(address)];
-    if (slot.addresses().empty() || endpoint.conditions().serving()) slot = std::move(endpoint);
+    WantedEndpoint& slot = last->endpoints[endpoint.address()];
+    if (slot.pod == nullptr || endpoint.serving) slot = endpoint;
   }
   return groups;
 }
 
-Endpoint EndpointSliceController::EndpointOf(const Object& service, const Object& pod) const {
-  const auto& status = pod.As<Pod>().status();
-  const std::string& node = pod.As<Pod>().spec().node_name();
-  const bool serving = IsPodReady(pod);
-  const bool terminating = IsTerminating(pod);
-  const bool publish_all = service.As<Service>().spec().publish_not_ready_addresses();
-  Endpoint endpoint;
-  endpoint.add_addresses(status.pod_ip());
-  endpoint.mutable_conditions()->set_ready(publish_all || (serving && !terminating));
-  endpoint.mutable_conditions()->set_serving(serving);
-  endpoint.mutable_conditions()->set_terminating(terminating);
-  const std::string hostname = HostnameIn(service, pod);
-  if (!hostname.empty()) endpoint.set_hostname(hostname);
-  auto* target = endpoint.mutable_target_ref();
-  target->set_kind("Pod");
-  target->set_namespace_(pod.meta().namespace_());
-  target->set_name(pod.meta().name());
-  target->set_uid(pod.meta().uid());
-  if (!node.empty()) endpoint.set_node_name(node);
-  const std::string zone = ZoneOf(node);
-  if (!zone.empty()) endpoint.set_zone(zone);
+WantedEndpoint EndpointSliceController::EndpointOf(const Object& service, const Object& pod) const {
+  WantedEndpoint endpoint;
+  endpoint.pod = &pod;
+  endpoint.serving = IsPodReady(pod);
+  endpoint.terminating = IsTerminating(pod);
+  endpoint.ready = service.As<Service>().spec().publish_not_ready_addresses() ||
+                   (endpoint.serving && !endpoint.terminating);
+  endpoint.hostname = HostnameIn(service, pod);
+  endpoint.zone = ZoneLabel(source(kNodes).Find(pod.As<Pod>().spec().node_name()));
   return endpoint;
-}
-
-std::string EndpointSliceController::ZoneOf(const std::string& node) const {
-  return ZoneLabel(source(kNodes).Find(node));
 }
 
 }  // namespace kubemu

@@ -2,7 +2,6 @@
 #define KUBEMU_MASTER_CONTROLLERS_ENDPOINT_SLICE_CONTROLLER_H_
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "master/controllers/endpoint_slice_plan.h"
@@ -19,7 +18,9 @@ class EndpointSliceController : public ServiceReconciler {
  public:
   struct Options {
     size_t max_endpoints_per_slice = 100;
-    Duration min_interval = 5ms;  // between two updates of one service; the first is at once
+    // Between two looks at one service; the first is at once.
+    Duration interval = 5ms;
+    Duration interval_per_pod = 10us;
   };
 
   explicit EndpointSliceController(Options options);
@@ -27,7 +28,7 @@ class EndpointSliceController : public ServiceReconciler {
 
  protected:
   void OwnChanged(size_t source, const Informer::Change& change, Trace trace, Env& env) override;
-  void Reconcile(const std::string& key, Env& env) override;
+  bool ReconcileService(const std::string& key, const Object& service, Env& env) override;
 
  private:
   static constexpr size_t kSlices = kFirstOwn;
@@ -35,8 +36,7 @@ class EndpointSliceController : public ServiceReconciler {
 
   void SliceChanged(const Informer::Change& change, Trace trace, Env& env);
   std::map<std::string, EndpointGroup> GroupsOf(const Object& service) const;
-  k8s::discovery::v1::Endpoint EndpointOf(const Object& service, const Object& pod) const;
-  std::string ZoneOf(const std::string& node) const;
+  WantedEndpoint EndpointOf(const Object& service, const Object& pod) const;
 
   const Options options_;
   std::map<std::string, std::map<std::string, Object>> slices_;  // by service, then by key

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "messages/core/check.h"
+#include "messages/proto/k8s/core_pod.pb.h"
 
 namespace kubemu {
 namespace {
@@ -11,26 +12,25 @@ namespace {
 using k8s::discovery::v1::Endpoint;
 using k8s::discovery::v1::EndpointSlice;
 
-using Endpoints = std::map<std::string, Endpoint>;
-
-template <class Message>
-bool Same(const Message& a, const Message& b) {
-  return a.SerializeAsString() == b.SerializeAsString();
-}
+using Wanted = std::map<std::string, WantedEndpoint>;
 
 bool SameLabels(const EndpointSlice& a, const EndpointSlice& b) {
-  return std::equal(a.metadata().labels().begin(), a.metadata().labels().end(),
-                    b.metadata().labels().begin(), b.metadata().labels().end(),
-                    [](const auto& x, const auto& y) { return Same(x, y); });
+  return std::equal(
+      a.metadata().labels().begin(), a.metadata().labels().end(), b.metadata().labels().begin(),
+      b.metadata().labels().end(),
+      [](const auto& x, const auto& y) { return x.key() == y.key() && x.value() == y.value(); });
 }
 
-// One slice on its way to what it should be.
+// One slice on its way to what it should be. Nothing is copied before it is known to change.
 struct Draft {
-  EndpointSlice slice;
-  Object before;  // none: new
+  Object before;                            // none: new
+  const EndpointGroup* ports_of = nullptr;  // of a new one
+  std::vector<int> kept;                    // endpoints of `before` that stay as they are
+  std::vector<WantedEndpoint> written;      // changed and new ones
   bool changed = false;
 
-  size_t size() const { return static_cast<size_t>(slice.endpoints_size()); }
+  size_t size() const { return kept.size() + written.size(); }
+  const EndpointSlice& old() const { return before.As<EndpointSlice>(); }
 };
 
 class Planner {
@@ -38,13 +38,14 @@ class Planner {
   Planner(const EndpointSlice& like, size_t max) : like_(like), max_(max) {}
 
   void AddExisting(const Object& object) {
-    drafts_[PortsKey(object.As<EndpointSlice>().ports())].push_back(
-        Draft{object.As<EndpointSlice>(), object, false});
+    Draft draft;
+    draft.before = object;
+    drafts_[PortsKey(draft.old().ports())].push_back(std::move(draft));
   }
 
   void Plan(const std::string& key, const EndpointGroup& group) {
     std::vector<Draft>& drafts = drafts_[key];
-    Endpoints rest = group.endpoints;
+    Wanted rest = group.endpoints;
     for (Draft& draft : drafts) Keep(draft, rest);
     for (Draft& draft : drafts) {
       if (draft.changed) Fill(draft, rest);
@@ -52,22 +53,11 @@ class Planner {
     while (!rest.empty()) Fill(RoomFor(rest.size(), drafts, group), rest);
   }
 
-  // Those of other ports have nothing left to hold.
-  void DropOthers(const std::map<std::string, EndpointGroup>& groups) {
-    for (auto& [key, drafts] : drafts_) {
-      if (groups.contains(key)) continue;
-      for (Draft& draft : drafts) {
-        if (draft.size() > 0) draft.changed = true;
-        draft.slice.clear_endpoints();
-      }
-    }
-  }
-
   EndpointSlicePlan Finish() {
     EndpointSlicePlan plan;
     size_t kept = 0;
     for (auto& [key, drafts] : drafts_) {
-      for (Draft& draft : drafts) kept += Sort(draft, plan);
+      for (const Draft& draft : drafts) kept += Sort(draft, plan);
     }
     if (kept == 0) KeepOneEmpty(plan);
     while (!plan.create.empty() && !plan.remove.empty()) UseAgain(plan);
@@ -76,33 +66,30 @@ class Planner {
 
  private:
   // What of the slice is still wanted stays where it is.
-  void Keep(Draft& draft, Endpoints& rest) {
-    auto* endpoints = draft.slice.mutable_endpoints();
-    int kept = 0;
-    for (int i = 0; i < endpoints->size(); ++i) {
-      const Endpoint& old = endpoints->Get(i);
-      const auto wanted = old.addresses().empty() ? rest.end() : rest.find(old.addresses(0));
+  void Keep(Draft& draft, Wanted& rest) const {
+    const EndpointSlice& old = draft.old();
+    for (int i = 0; i < old.endpoints_size(); ++i) {
+      const Endpoint& endpoint = old.endpoints(i);
+      const auto wanted =
+          endpoint.addresses().empty() ? rest.end() : rest.find(endpoint.addresses(0));
       if (wanted == rest.end()) {
         draft.changed = true;
         continue;
       }
-      if (!Same(old, wanted->second)) {
-        *endpoints->Mutable(i) = std::move(wanted->second);
+      if (wanted->second.Equals(endpoint)) {
+        draft.kept.push_back(i);
+      } else {
+        draft.written.push_back(std::move(wanted->second));
         draft.changed = true;
       }
-      endpoints->SwapElements(i, kept++);
       rest.erase(wanted);
     }
-    endpoints->DeleteSubrange(kept, endpoints->size() - kept);
-    if (!SameLabels(draft.slice, like_)) {
-      *draft.slice.mutable_metadata()->mutable_labels() = like_.metadata().labels();
-      draft.changed = true;
-    }
+    draft.changed |= !SameLabels(old, like_);
   }
 
-  void Fill(Draft& draft, Endpoints& rest) {
+  void Fill(Draft& draft, Wanted& rest) const {
     while (!rest.empty() && draft.size() < max_) {
-      *draft.slice.add_endpoints() = std::move(rest.begin()->second);
+      draft.written.push_back(std::move(rest.begin()->second));
       rest.erase(rest.begin());
       draft.changed = true;
     }
@@ -116,21 +103,35 @@ class Planner {
       if (best == nullptr || draft.size() > best->size()) best = &draft;
     }
     if (best != nullptr) return *best;
-    drafts.push_back(Draft{like_, Object(), true});
-    for (const auto& port : group.ports) *drafts.back().slice.add_ports() = port;
+    drafts.emplace_back().ports_of = &group;
     return drafts.back();
   }
 
+  EndpointSlice Make(const Draft& draft) const {
+    EndpointSlice slice = like_;
+    if (draft.before) {
+      const EndpointSlice& old = draft.old();
+      *slice.mutable_metadata() = old.metadata();
+      *slice.mutable_metadata()->mutable_labels() = like_.metadata().labels();
+      *slice.mutable_ports() = old.ports();
+      for (const int i : draft.kept) *slice.add_endpoints() = old.endpoints(i);
+    } else {
+      for (const auto& port : draft.ports_of->ports) *slice.add_ports() = port;
+    }
+    for (const WantedEndpoint& endpoint : draft.written) *slice.add_endpoints() = endpoint.Make();
+    return slice;
+  }
+
   // Puts a draft where it belongs; returns how many slices remain because of it.
-  static size_t Sort(Draft& draft, EndpointSlicePlan& plan) {
+  size_t Sort(const Draft& draft, EndpointSlicePlan& plan) const {
     if (draft.size() == 0) {
       if (draft.before) plan.remove.push_back(draft.before);
       return 0;
     }
     if (!draft.before) {
-      plan.create.push_back(std::move(draft.slice));
+      plan.create.push_back(Make(draft));
     } else if (draft.changed) {
-      plan.update.push_back(std::move(draft.slice));
+      plan.update.push_back(Make(draft));
     }
     return 1;
   }
@@ -164,6 +165,40 @@ class Planner {
 
 }  // namespace
 
+const std::string& WantedEndpoint::address() const {
+  return pod->As<k8s::core::v1::Pod>().status().pod_ip();
+}
+
+bool WantedEndpoint::Equals(const Endpoint& endpoint) const {
+  const auto& conditions = endpoint.conditions();
+  const auto& target = endpoint.target_ref();
+  return endpoint.addresses_size() == 1 && endpoint.addresses(0) == address() &&
+         conditions.ready() == ready && conditions.serving() == serving &&
+         conditions.terminating() == terminating && endpoint.hostname() == hostname &&
+         endpoint.zone() == zone &&
+         endpoint.node_name() == pod->As<k8s::core::v1::Pod>().spec().node_name() &&
+         target.uid() == pod->meta().uid() && target.name() == pod->meta().name() &&
+         target.kind() == "Pod" && endpoint.hints().for_zones().empty();
+}
+
+Endpoint WantedEndpoint::Make() const {
+  Endpoint endpoint;
+  endpoint.add_addresses(address());
+  endpoint.mutable_conditions()->set_ready(ready);
+  endpoint.mutable_conditions()->set_serving(serving);
+  endpoint.mutable_conditions()->set_terminating(terminating);
+  if (!hostname.empty()) endpoint.set_hostname(hostname);
+  auto* target = endpoint.mutable_target_ref();
+  target->set_kind("Pod");
+  target->set_namespace_(pod->meta().namespace_());
+  target->set_name(pod->meta().name());
+  target->set_uid(pod->meta().uid());
+  const std::string& node = pod->As<k8s::core::v1::Pod>().spec().node_name();
+  if (!node.empty()) endpoint.set_node_name(node);
+  if (!zone.empty()) endpoint.set_zone(zone);
+  return endpoint;
+}
+
 EndpointSlicePlan PlanEndpointSlices(const std::map<std::string, EndpointGroup>& groups,
                                      const std::map<std::string, Object>& existing,
                                      const EndpointSlice& like, size_t max) {
@@ -171,7 +206,6 @@ EndpointSlicePlan PlanEndpointSlices(const std::map<std::string, EndpointGroup>&
   Planner planner(like, max);
   for (const auto& [key, slice] : existing) planner.AddExisting(slice);
   for (const auto& [key, group] : groups) planner.Plan(key, group);
-  planner.DropOthers(groups);
   return planner.Finish();
 }
 

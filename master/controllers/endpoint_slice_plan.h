@@ -11,10 +11,25 @@
 
 namespace kubemu {
 
+// What an endpoint should be: a view on its pod, so that thousands of endpoints that are as they
+// should be cost no copies.
+struct WantedEndpoint {
+  const Object* pod = nullptr;  // not owned
+  std::string hostname;
+  std::string zone;
+  bool ready = false;
+  bool serving = false;
+  bool terminating = false;
+
+  const std::string& address() const;
+  bool Equals(const k8s::discovery::v1::Endpoint& endpoint) const;
+  k8s::discovery::v1::Endpoint Make() const;
+};
+
 // Endpoints of one service that have the same ports.
 struct EndpointGroup {
   std::vector<k8s::discovery::v1::EndpointPort> ports;
-  std::map<std::string, k8s::discovery::v1::Endpoint> endpoints;  // by address
+  std::map<std::string, WantedEndpoint> endpoints;  // by address
 };
 
 struct EndpointSlicePlan {

@@ -1,5 +1,7 @@
 #include "master/controllers/endpoints_controller.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <vector>
@@ -17,78 +19,109 @@ namespace {
 using k8s::core::v1::EndpointAddress;
 using k8s::core::v1::Endpoints;
 using k8s::core::v1::Pod;
+using k8s::core::v1::Service;
 
 constexpr const char* kManagedBy = "endpoints.kubernetes.io/managed-by";
 constexpr const char* kManager = "endpoint-controller";
 constexpr const char* kOverCapacity = "endpoints.kubernetes.io/over-capacity";
 
-// The addresses behind one set of ports.
+// The pods behind one set of ports, by address.
 struct Subset {
-  std::map<std::string, EndpointAddress> ready;  // by address
-  std::map<std::string, EndpointAddress> not_ready;
+  std::map<std::string, const Object*> ready;
+  std::map<std::string, const Object*> not_ready;
 };
 using Subsets = std::map<std::vector<BackendPort>, Subset>;
 
-EndpointAddress AddressOf(const Object& service, const Object& pod) {
-  EndpointAddress address;
-  address.set_ip(pod.As<Pod>().status().pod_ip());
-  const std::string hostname = HostnameIn(service, pod);
-  if (!hostname.empty()) address.set_hostname(hostname);
-  const std::string& node = pod.As<Pod>().spec().node_name();
-  if (!node.empty()) address.set_node_name(node);
-  auto* target = address.mutable_target_ref();
-  target->set_kind("Pod");
-  target->set_namespace_(pod.meta().namespace_());
-  target->set_name(pod.meta().name());
-  target->set_uid(pod.meta().uid());
-  return address;
-}
-
 Subsets SubsetsOf(const Object& service, const std::map<std::string, Object>& pods) {
-  const bool publish_all =
-      service.As<k8s::core::v1::Service>().spec().publish_not_ready_addresses();
+  const bool publish_all = service.As<Service>().spec().publish_not_ready_addresses();
   Subsets subsets;
   for (const auto& [key, pod] : pods) {
     if (!IsEndpoint(pod) || (IsTerminating(pod) && !publish_all)) continue;
     std::vector<BackendPort> ports = PortsOf(service, pod);
     if (ports.empty() && !IsHeadless(service)) continue;
     Subset& subset = subsets[std::move(ports)];
-    EndpointAddress address = AddressOf(service, pod);
-    const std::string ip = address.ip();
-    (publish_all || IsPodReady(pod) ? subset.ready : subset.not_ready)[ip] = std::move(address);
+    const bool is_ready = publish_all || IsPodReady(pod);
+    (is_ready ? subset.ready : subset.not_ready)[pod.As<Pod>().status().pod_ip()] = &pod;
   }
   return subsets;
 }
 
-// Takes at most `room` addresses over; ready ones first.
-void Append(const std::map<std::string, EndpointAddress>& addresses, size_t& room,
-            google::protobuf::RepeatedPtrField<EndpointAddress>* to) {
-  for (const auto& [ip, address] : addresses) {
-    if (room == 0) return;
-    *to->Add() = address;
-    --room;
+// Cuts to the capacity, ready ones kept first; returns whether anything was cut. What has no
+// address left goes.
+bool Truncate(Subsets& subsets) {
+  size_t room = EndpointsController::kAddressesMax;
+  bool cut = false;
+  for (auto& [ports, subset] : subsets) {
+    for (auto* addresses : {&subset.ready, &subset.not_ready}) {
+      while (addresses->size() > room) {
+        addresses->erase(std::prev(addresses->end()));
+        cut = true;
+      }
+      room -= addresses->size();
+    }
   }
+  std::erase_if(subsets, [](const auto& subset) {
+    return subset.second.ready.empty() && subset.second.not_ready.empty();
+  });
+  return cut;
 }
 
-Endpoints Wanted(const Object& service, const std::map<std::string, Object>& pods) {
-  Endpoints endpoints;
-  auto* meta = endpoints.mutable_metadata();
-  meta->set_name(service.meta().name());
-  meta->set_namespace_(service.meta().namespace_());
-  for (const auto& label : InheritedLabels(service)) {
-    SetEntry(meta->mutable_labels(), label.key(), label.value());
-  }
-  SetEntry(meta->mutable_labels(), kManagedBy, kManager);
-  const Subsets subsets = SubsetsOf(service, pods);
-  size_t total = 0;
+bool Same(const EndpointAddress& address, const Object& service, const Object& pod) {
+  return address.ip() == pod.As<Pod>().status().pod_ip() &&
+         address.node_name() == pod.As<Pod>().spec().node_name() &&
+         address.target_ref().uid() == pod.meta().uid() &&
+         address.target_ref().name() == pod.meta().name() &&
+         address.hostname() == HostnameIn(service, pod);
+}
+
+template <class Addresses>
+bool SameAll(const Addresses& addresses, const Object& service,
+             const std::map<std::string, const Object*>& pods) {
+  return std::equal(addresses.begin(), addresses.end(), pods.begin(), pods.end(),
+                    [&service](const EndpointAddress& address, const auto& pod) {
+                      return Same(address, service, *pod.second);
+                    });
+}
+
+bool Same(const k8s::core::v1::EndpointPort& port, const BackendPort& wanted) {
+  return port.name() == wanted.name && port.protocol() == wanted.protocol &&
+         port.port() == wanted.port && port.app_protocol() == wanted.app_protocol;
+}
+
+// Compares without building anything: thousands of addresses that did not change cost little.
+bool SameSubsets(const Endpoints& current, const Object& service, const Subsets& subsets) {
+  return std::equal(current.subsets().begin(), current.subsets().end(), subsets.begin(),
+                    subsets.end(), [&service](const auto& is, const auto& wanted) {
+                      return SameAll(is.addresses(), service, wanted.second.ready) &&
+                             SameAll(is.not_ready_addresses(), service, wanted.second.not_ready) &&
+                             std::equal(is.ports().begin(), is.ports().end(), wanted.first.begin(),
+                                        wanted.first.end(), [](const auto& port, const auto& like) {
+                                          return Same(port, like);
+                                        });
+                    });
+}
+
+void SetAddress(const Object& service, const Object& pod, EndpointAddress* address) {
+  address->set_ip(pod.As<Pod>().status().pod_ip());
+  const std::string hostname = HostnameIn(service, pod);
+  if (!hostname.empty()) address->set_hostname(hostname);
+  const std::string& node = pod.As<Pod>().spec().node_name();
+  if (!node.empty()) address->set_node_name(node);
+  auto* target = address->mutable_target_ref();
+  target->set_kind("Pod");
+  target->set_namespace_(pod.meta().namespace_());
+  target->set_name(pod.meta().name());
+  target->set_uid(pod.meta().uid());
+}
+
+void SetSubsets(const Object& service, const Subsets& subsets, Endpoints* endpoints) {
+  endpoints->clear_subsets();
   for (const auto& [ports, subset] : subsets) {
-    total += subset.ready.size() + subset.not_ready.size();
-  }
-  size_t room = EndpointsController::kAddressesMax;
-  for (const auto& [ports, subset] : subsets) {
-    auto* added = endpoints.add_subsets();
-    Append(subset.ready, room, added->mutable_addresses());
-    Append(subset.not_ready, room, added->mutable_not_ready_addresses());
+    auto* added = endpoints->add_subsets();
+    for (const auto& [ip, pod] : subset.ready) SetAddress(service, *pod, added->add_addresses());
+    for (const auto& [ip, pod] : subset.not_ready) {
+      SetAddress(service, *pod, added->add_not_ready_addresses());
+    }
     for (const BackendPort& port : ports) {
       auto* added_port = added->add_ports();
       added_port->set_name(port.name);
@@ -97,31 +130,26 @@ Endpoints Wanted(const Object& service, const std::map<std::string, Object>& pod
       if (!port.app_protocol.empty()) added_port->set_app_protocol(port.app_protocol);
     }
   }
-  if (total > EndpointsController::kAddressesMax) {
-    SetEntry(meta->mutable_annotations(), kOverCapacity, "truncated");
-  }
-  return endpoints;
 }
 
-// Equal in what this controller writes.
-bool Same(const Endpoints& a, const Endpoints& b) {
-  Endpoints left;
-  Endpoints right;
-  for (const auto& [from, to] : {std::pair{&a, &left}, std::pair{&b, &right}}) {
-    *to->mutable_subsets() = from->subsets();
-    *to->mutable_metadata()->mutable_labels() = from->metadata().labels();
-    const std::string* mark = FindEntry(from->metadata().annotations(), kOverCapacity);
-    if (mark != nullptr) {
-      SetEntry(to->mutable_metadata()->mutable_annotations(), kOverCapacity, *mark);
-    }
-  }
-  return left.SerializeAsString() == right.SerializeAsString();
+// The service's labels and the mark of this controller.
+StringEntries LabelsOf(const Object& service) {
+  StringEntries labels;
+  for (const auto& label : InheritedLabels(service)) SetEntry(&labels, label.key(), label.value());
+  SetEntry(&labels, kManagedBy, kManager);
+  return labels;
+}
+
+bool SameEntries(const StringEntries& a, const StringEntries& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.key() == y.key() && x.value() == y.value();
+  });
 }
 
 }  // namespace
 
 EndpointsController::EndpointsController(Options options)
-    : ServiceReconciler(options.min_interval) {
+    : ServiceReconciler({options.interval, options.interval_per_pod}) {
   Watch({.kind = &KindOf<Endpoints>()});
 }
 
@@ -130,32 +158,39 @@ void EndpointsController::OwnChanged(size_t, const Informer::Change& change, Tra
   Touch(change.key, trace, env);
 }
 
-void EndpointsController::Reconcile(const std::string& key, Env& env) {
-  const Object service = source(kServices).Find(key);
+bool EndpointsController::ReconcileService(const std::string& key, const Object& service,
+                                           Env& env) {
   const Object current = source(kEndpoints).Find(key);
   if (!service) {
     // Endpoints without a service belong to whoever made them, unless it was us.
     const std::string* manager = current ? FindEntry(current.meta().labels(), kManagedBy) : nullptr;
     if (manager != nullptr && *manager == kManager) Delete(current, "", env);
-    return;
+    return true;
   }
-  if (!HasEndpoints(service)) return;
-  Endpoints wanted = Wanted(service, members().Of(key));
-  if (!current) {
-    Create(Object::From(std::move(wanted)), env);
-  } else if (!Same(wanted, current.As<Endpoints>())) {
-    Endpoints updated = current.As<Endpoints>();
-    *updated.mutable_subsets() = wanted.subsets();
-    *updated.mutable_metadata()->mutable_labels() = wanted.metadata().labels();
-    EraseEntry(updated.mutable_metadata()->mutable_annotations(), kOverCapacity);
-    for (const auto& entry : wanted.metadata().annotations()) {
-      SetEntry(updated.mutable_metadata()->mutable_annotations(), entry.key(), entry.value());
-    }
-    Update(Object::From(std::move(updated)), "", env);
+  if (!HasEndpoints(service)) return false;
+  Subsets subsets = SubsetsOf(service, members().Of(key));
+  const bool is_cut = Truncate(subsets);
+  const StringEntries labels = LabelsOf(service);
+  if (current && SameEntries(labels, current.meta().labels()) &&
+      is_cut == (FindEntry(current.meta().annotations(), kOverCapacity) != nullptr) &&
+      SameSubsets(current.As<Endpoints>(), service, subsets)) {
+    return false;
+  }
+  Endpoints endpoints;
+  auto* meta = endpoints.mutable_metadata();
+  if (current) *meta = current.meta();
+  meta->set_name(service.meta().name());
+  meta->set_namespace_(service.meta().namespace_());
+  *meta->mutable_labels() = labels;
+  EraseEntry(meta->mutable_annotations(), kOverCapacity);
+  if (is_cut) SetEntry(meta->mutable_annotations(), kOverCapacity, "truncated");
+  SetSubsets(service, subsets, &endpoints);
+  if (current) {
+    Update(Object::From(std::move(endpoints)), "", env);
   } else {
-    return;
+    Create(Object::From(std::move(endpoints)), env);
   }
-  Wrote(key, env);
+  return true;
 }
 
 }  // namespace kubemu

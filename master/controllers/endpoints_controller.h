@@ -16,7 +16,10 @@ class EndpointsController : public ServiceReconciler {
   static constexpr size_t kAddressesMax = 1000;
 
   struct Options {
-    Duration min_interval = 100ms;  // nothing waits for Endpoints; see EndpointSliceController
+    // Between two looks at one service; the first is at once. Longer than for EndpointSlices:
+    // nothing in kubemu waits for Endpoints, and each write is of all addresses.
+    Duration interval = 100ms;
+    Duration interval_per_pod = 1ms;
   };
 
   explicit EndpointsController(Options options);
@@ -24,7 +27,7 @@ class EndpointsController : public ServiceReconciler {
 
  protected:
   void OwnChanged(size_t source, const Informer::Change& change, Trace trace, Env& env) override;
-  void Reconcile(const std::string& key, Env& env) override;
+  bool ReconcileService(const std::string& key, const Object& service, Env& env) override;
 
  private:
   static constexpr size_t kEndpoints = kFirstOwn;

@@ -6,7 +6,7 @@
 
 namespace kubemu {
 
-ServiceReconciler::ServiceReconciler(Duration min_interval) : min_interval_(min_interval) {
+ServiceReconciler::ServiceReconciler(Pace pace) : pace_(pace) {
   Watch({.kind = &KindOf<k8s::core::v1::Service>()});
   Watch({.kind = &KindOf<k8s::core::v1::Pod>()});
 }
@@ -34,8 +34,12 @@ void ServiceReconciler::Touch(const std::string& service, Trace trace, Env& env)
   }
 }
 
-void ServiceReconciler::Wrote(const std::string& service, Env& env) {
-  not_before_[service] = env.now + min_interval_;
+void ServiceReconciler::Reconcile(const std::string& key, Env& env) {
+  const Object service = source(kServices).Find(key);
+  const bool wrote = ReconcileService(key, service, env);
+  if (!service) return;
+  const auto pods = static_cast<int64_t>(members_.Of(key).size());
+  not_before_[key] = env.now + (wrote ? pace_.base : 0s) + pods * pace_.per_pod;
 }
 
 }  // namespace kubemu

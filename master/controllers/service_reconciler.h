@@ -16,22 +16,28 @@ class ServiceReconciler : public Reconciler {
   static constexpr size_t kPods = 1;
   static constexpr size_t kFirstOwn = 2;  // sources of the derived class
 
-  // A service is reconciled at once, and again `min_interval` after that at the earliest: what
-  // happens to its pods meanwhile becomes one write.
-  explicit ServiceReconciler(Duration min_interval);
+  // A service is reconciled at once, and again after that at the earliest after `per_pod` for each
+  // of its pods, and `base` besides if something was written. What happens to its pods meanwhile
+  // becomes one write, and a service of thousands of pods does not take the processor for itself.
+  struct Pace {
+    Duration base;
+    Duration per_pod;
+  };
+  explicit ServiceReconciler(Pace pace);
 
   void Changed(size_t source, const Informer::Change& change, Trace trace, Env& env) final;
+  void Reconcile(const std::string& key, Env& env) final;
+  // `service` is none if it was deleted. Returns whether anything was written.
+  virtual bool ReconcileService(const std::string& key, const Object& service, Env& env) = 0;
   // A change of one of the derived class's own sources.
   virtual void OwnChanged(size_t source, const Informer::Change& change, Trace trace, Env& env) = 0;
 
   // Puts the service into the queue.
   void Touch(const std::string& service, Trace trace, Env& env);
-  // To be called by Reconcile when it writes.
-  void Wrote(const std::string& service, Env& env);
   const ServiceMembers& members() const { return members_; }
 
  private:
-  const Duration min_interval_;
+  const Pace pace_;
   ServiceMembers members_;
   std::map<std::string, Time> not_before_;  // of services that exist
 };

@@ -81,10 +81,10 @@ TEST(Sentence01, AMachineJoinsAndBecomesReady) {
   Cluster cluster({"--nodes", "2"});
   EXPECT_EQ(ReadyReason(cluster, "node-1"), "True/KubeletReady/kubelet is posting ready status");
   EXPECT_TRUE(cluster.EventuallySaw({
-      {"node-1/kubelet", "master/apiserver", "ApiRequest", "CREATE nodes node-1"},
-      {"master/apiserver", "master/store", "StoreTxn", "nodes/node-1"},
       {"node-1/kubelet", "node-1/engine", "EngineStatusRequest", ""},
       {"node-1/engine", "node-1/kubelet", "EngineStatus", ""},
+      {"node-1/kubelet", "master/apiserver", "ApiRequest", "CREATE nodes node-1"},
+      {"master/apiserver", "master/store", "StoreTxn", "nodes/node-1"},
       {"node-1/kubelet", "master/apiserver", "ApiRequest", "UPDATE nodes/status node-1"},
   }));
 }

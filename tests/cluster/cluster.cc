@@ -127,7 +127,9 @@ CommandResult Cluster::Kubemu(const std::string& words) {
 
 CommandResult Cluster::Kubectl(const std::string& words, const std::string& input) {
   std::vector<std::string> command = Split(words);
-  command.insert(command.begin(), "kubectl");
+  // Another version of kubectl than the one on the PATH may be tried by hand.
+  const char* kubectl = getenv("KUBEMU_TEST_KUBECTL");
+  command.insert(command.begin(), kubectl != nullptr ? kubectl : "kubectl");
   return RunProgram(command,
                     {{"KUBECONFIG", (home_ / "default" / "kubeconfig").string()},
                      {"KUBECACHEDIR", (home_ / "cache").string()},

@@ -36,9 +36,8 @@ Object Object::Of(std::unique_ptr<const google::protobuf::Message> object, Trace
 Object Object::FromBytes(const Kind& kind, std::string bytes, Trace trace) {
   std::unique_ptr<google::protobuf::Message> message(kind.prototype->New());
   if (!message->ParseFromString(bytes)) return Object();
-  Object result = Of(std::move(message), trace);
-  result.rep_->bytes = std::move(bytes);
-  return result;
+  // The bytes are not kept: few that come from outside are sent on as they are.
+  return Of(std::move(message), trace);
 }
 
 const Kind& Object::kind() const {

@@ -68,6 +68,7 @@ void AddFlags(CLI::App& app, Flags* flags) {
   ProcessRuntime::Options& runtime = flags->common.runtime;
   runtime.master = "tcp://127.0.0.1:7100";
   runtime.endpoint = "";
+  runtime.small_memory = true;
   app.add_option("--name", runtime.process, "name of the node and of this process")
       ->required()
       ->check(CheckName);

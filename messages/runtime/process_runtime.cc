@@ -1,5 +1,6 @@
 #include "messages/runtime/process_runtime.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -113,11 +114,14 @@ class ProcessRuntime::Impl : public RuntimeHost {
   std::unique_ptr<TcpDoor> tcp_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
+  int turns_since_trim_ = 0;
   bool stopping_ = false;
   absl::Status result_;
 };
 
 absl::Status ProcessRuntime::Impl::Start() {
+  // Before ZeroMQ's thread asks for an arena of its own.
+  if (options_.small_memory) ::mallopt(M_ARENA_MAX, 1);
   if (journal_file_) {
     if (absl::Status status = journal_file_->Open(); !status.ok()) return status;
     journal_.Start(options_.process, options_.epoch, Now(), clock_.Wall());
@@ -209,6 +213,12 @@ void ProcessRuntime::Impl::Gather() {
 }
 
 void ProcessRuntime::Impl::Sleep(RealTime until) {
+  if (options_.small_memory && turns_since_trim_ >= kTrimTurns &&
+      until - RealNow() >= kTrimSleepMin) {
+    // A burst (the first watches, a rollout) leaves holes that would stay resident for good.
+    ::malloc_trim(0);
+    turns_since_trim_ = 0;
+  }
   // A timer that fires too early is left alone: that costs one turn, arming costs a system call.
   if (until < timer_at_) {
     timer_at_ = until;
@@ -222,6 +232,7 @@ void ProcessRuntime::Impl::Sleep(RealTime until) {
 
 void ProcessRuntime::Impl::Turn(Program& program) {
   const RealTime real = RealNow();
+  ++turns_since_trim_;
   links_->Tick(real);
   process_.Turn(Now(), clock_.Wall());
   if (absl::Status status = program.Commit(); !status.ok()) {

@@ -21,7 +21,10 @@ class ProcessRuntime {
   static constexpr size_t kFramesPerTurnMax = 1000;    // ZeroMQ frames
   static constexpr size_t kHandlersPerTurnMax = 1000;  // sockets' events
   static constexpr std::chrono::milliseconds kJournalDelayMax{10};
-  static constexpr size_t kJournalBytesPerTurnMax = 64 * 1024;  // written at the turn's end
+  static constexpr size_t kJournalBytesPerTurnMax = 32 * 1024;  // written at the turn's end
+  // With small_memory: before a sleep of at least kTrimSleepMin, if there were kTrimTurns since.
+  static constexpr std::chrono::milliseconds kTrimSleepMin{400};
+  static constexpr int kTrimTurns = 50;
 
   struct Options {
     std::string process;  // "master", "node-3", "lb"
@@ -33,6 +36,7 @@ class ProcessRuntime {
     std::string http_listen;  // "127.0.0.1:6443": opens the HTTP door; "": none
     std::string journal_directory;  // "": no journal
     bool insecure = false;          // other than loopback addresses are allowed
+    bool small_memory = false;      // gives memory back whenever a burst of work is over (nodes)
     int parent_fd = -1;             // ends when this descriptor is at its end; -1: none
   };
 

@@ -25,7 +25,16 @@ void Reconciler::Receive(const Message& message, Env& env) {
     Finish(*result, env);
     return;
   }
-  for (size_t i = 0; i < informers_.size(); ++i) {
+  // An event is of one stream, whose number is the informer's; links concern all of them.
+  size_t begin = 0;
+  size_t end = informers_.size();
+  if (message.kind == bus::WATCH_EVENT) {
+    const uint64_t stream = message.As<bus::WatchEvent>().stream();
+    if (stream == 0 || stream > end) return;
+    begin = stream - 1;
+    end = stream;
+  }
+  for (size_t i = begin; i < end; ++i) {
     for (const Informer::Change& change : informers_[i].Receive(message, env)) {
       Changed(i, change, message.Context(), env);
     }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "messages/api/kinds.h"
+#include "messages/core/random.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/discovery.pb.h"
 #include "tests/master/controllers/api_harness.h"
@@ -226,6 +227,52 @@ TEST_F(EndpointSliceTest, ARefusedWriteIsRepeatedWithABackOff) {
   EXPECT_THAT(Slices(), IsEmpty());
   api_.Advance(5ms + 10ms + 20ms);
   EXPECT_THAT(Slices(), SizeIs(1));
+}
+
+// Pods come, go, change their readiness and their labels, writes are refused now and then; when it
+// is over, the slices hold exactly the service's pods, each once.
+std::vector<std::string> RandomLife(uint64_t seed) {
+  EndpointSliceController controller({.max_endpoints_per_slice = 4});
+  ApiHarness api(&controller);
+  Random random(seed);
+  std::map<std::string, bool> wanted;  // address -> ready
+  api.refuse = [&random](const bus::ApiRequest&) { return random.Chance(0.1) ? 500 : 0; };
+  api.Put(MakeService("web"));
+  for (int step = 0; step < 300; ++step) {
+    const uint64_t number = random.Uniform(30);
+    const std::string name = StrCat("web-", number);
+    const std::string address = StrCat("10.244.0.", number + 1);
+    wanted.erase(address);
+    if (random.Chance(0.3)) {
+      api.Remove(KindOf<k8s::core::v1::Pod>(), "default/" + name);
+    } else {
+      const bool ready = random.Chance(0.5);
+      const bool is_member = random.Chance(0.8);
+      api.Put(MakePod(name, is_member ? "web" : "other", address, ready));
+      if (is_member) wanted[address] = ready;
+    }
+    if (random.Chance(0.3)) api.Advance(std::chrono::milliseconds(random.Uniform(20)));
+  }
+  api.refuse = nullptr;
+  api.Advance(1h);
+  std::map<std::string, bool> held;
+  for (const Object& object : api.All(KindOf<EndpointSlice>())) {
+    const auto& slice = object.As<EndpointSlice>();
+    EXPECT_LE(slice.endpoints_size(), 4);
+    for (const Endpoint& endpoint : slice.endpoints()) {
+      EXPECT_TRUE(held.emplace(endpoint.addresses(0), endpoint.conditions().ready()).second);
+    }
+  }
+  EXPECT_EQ(held, wanted) << "seed " << seed;
+  return api.TakeLog();
+}
+
+TEST(EndpointSliceLife, EndsWithExactlyTheServicesPodsWhateverHappened) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) RandomLife(seed);
+}
+
+TEST(EndpointSliceLife, IsTheSameForTheSameSeed) {
+  EXPECT_EQ(RandomLife(5), RandomLife(5));
 }
 
 TEST_F(EndpointSliceTest, ServicesWithoutSelectorAreLeftAlone) {

@@ -1,9 +1,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <chrono>
 
 #include "tests/master/store/store_harness.h"
 
@@ -87,6 +86,53 @@ TEST(StoreCrash, EveryAcknowledgedWriteSurvivesKillMinusNine) {
     }
     previous = revision;
   }
+}
+
+// Writes until the disk refuses; acknowledges what was committed. Ends with 0 if the refusal came
+// as an error.
+[[noreturn]] void WriteUntilTheDiskIsFull(const std::string& path, int acknowledge) {
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit files{400 * 1024, 400 * 1024};
+  setrlimit(RLIMIT_FSIZE, &files);
+  std::unique_ptr<Storage> storage = OpenOrNull(path);
+  if (storage == nullptr) _exit(1);
+  StoreHarness harness([&] { return std::move(storage); });
+  for (int turn = 0; turn < 10'000; ++turn) {
+    harness.PutValue(StrCat("k", turn), std::string(3000, 'v'));
+    if (!harness.store().Commit().ok()) {
+      _exit(harness.PutValue("late", "v").error().empty() ? 2 : 0);
+    }
+    const uint64_t revision = harness.store().revision();
+    if (write(acknowledge, &revision, sizeof revision) != sizeof revision) _exit(3);
+  }
+  _exit(4);
+}
+
+TEST(StoreCrash, AFileThatCannotGrowIsAnErrorAndLosesNothingAcknowledged) {
+  TestDirectory directory;
+  const std::string path = directory.file("store.db");
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    WriteUntilTheDiskIsFull(path, ends[1]);
+  }
+  close(ends[1]);
+  uint64_t acknowledged = 0;
+  uint64_t revision = 0;
+  while (read(ends[0], &revision, sizeof revision) == sizeof revision) acknowledged = revision;
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  ASSERT_GT(acknowledged, 10u);
+  std::unique_ptr<Storage> storage = OpenOrNull(path);
+  ASSERT_NE(storage, nullptr);
+  const Store store(std::move(storage));
+  EXPECT_TRUE(store.status().ok()) << store.status();
+  EXPECT_GE(store.revision(), acknowledged);
 }
 
 }  // namespace

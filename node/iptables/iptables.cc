@@ -41,7 +41,13 @@ void Iptables::Receive(const Message& message, Env& env) {
     case bus::LISTEN_RESULT:
       return OnListenResult(message, env);
     case bus::LINK_DOWN:
-      return Forget(relay_.ResetPeer(message.As<bus::LinkDown>().process(), env));
+      return OnLinkDown(message, env);
+    case bus::LINK_UP:
+      down_.erase(message.As<bus::LinkUp>().process());
+      return;
+    case bus::HEALTH_CHECK_RESULT:
+      down_.erase(std::string(ProcessOf(message.from)));
+      return;
     default:
       return;
   }
@@ -98,7 +104,10 @@ absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
       datagram_senders_.erase(id);
     }
   }
-  if (restore.has_network()) routes_.SetNetwork(restore.network());
+  if (restore.has_network()) {
+    routes_.SetNetwork(restore.network());
+    std::erase_if(down_, [&](const auto& entry) { return !routes_.IsPeer(entry.first); });
+  }
   return absl::OkStatus();
 }
 
@@ -139,6 +148,22 @@ void Iptables::OnPodUpdate(const Message& message, Env& env) {
     relay_.Reset(id, bus::FlowClose::RESET, StrCat("pod ", update.address(), " is gone"), env);
   }
   Forget(gone);
+}
+
+void Iptables::OnLinkDown(const Message& message, Env& env) {
+  const std::string& process = message.As<bus::LinkDown>().process();
+  if (routes_.IsPeer(process)) down_[process] = env.now;
+  Forget(relay_.ResetPeer(process, env));
+}
+
+bool Iptables::IsDown(std::string_view process, Env& env) {
+  const auto it = down_.find(process);
+  if (it == down_.end()) return false;
+  if (it->second <= env.now) {
+    it->second = env.now + kProbeInterval;
+    env.outbox.Send(it->first + "/kube-proxy", bus::HealthCheck());
+  }
+  return true;
 }
 
 void Iptables::AskForPods(Env& env) {

@@ -40,6 +40,9 @@ class Iptables : public Component {
   // The engine is asked where its pods are when a packet is for one that is not known, at most this
   // often: what it said may have been lost.
   static constexpr Duration kAskInterval = 1s;
+  // What is for a node to which the link is down is refused at once, and the node asked whether it
+  // is there again, at most this often.
+  static constexpr Duration kProbeInterval = 1s;
   static constexpr Duration kListenRetry = 1s;  // until a NodePort that is taken is tried again
 
   explicit Iptables(Options options);
@@ -86,6 +89,9 @@ class Iptables : public Component {
   void Forget(const std::vector<uint64_t>& flows);
 
   void AskForPods(Env& env);
+  void OnLinkDown(const Message& message, Env& env);
+  // True if the link to that peer is down; asks it whether that is still so.
+  bool IsDown(std::string_view process, Env& env);
 
   const std::string door_;
   const std::string engine_;
@@ -108,6 +114,7 @@ class Iptables : public Component {
   Ipv4 listening_ip_;
   Deadline listen_retry_;
   Time ask_again_{};
+  std::map<std::string, Time, std::less<>> down_;  // peers without a link: when to ask again
   Statistics statistics_;
 };
 

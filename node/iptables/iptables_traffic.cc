@@ -97,6 +97,12 @@ Iptables::Decision Iptables::Decide(const Message& message, const Packet& packet
                     StrCat(nobody ? "no route to " : "nobody listens on ", destination.ToString()));
     return decision;
   }
+  if (hop.kind == Routes::Kind::kPeer && IsDown(ProcessOf(hop.address), env)) {
+    ++statistics_.unreachable;
+    decision.Refuse(bus::FlowClose::UNREACHABLE, StrCat("no link to ", ProcessOf(hop.address),
+                                                        ", where ", destination.ToString(), " is"));
+    return decision;
+  }
   const absl::StatusOr<Connection*> connection =
       conntrack_.Add(packet, verdict, routes_.MasqueradeAddress(destination), env.random, env.now);
   if (!connection.ok()) {

@@ -16,12 +16,14 @@ void Routes::SetNetwork(const bus::NodeNetwork& network) {
   listen_ports_.clear();
   for (uint32_t port : network.listen_ports()) listen_ports_.insert(static_cast<uint16_t>(port));
   peers_.clear();
+  peer_processes_.clear();
   peer_cidrs_.clear();
   for (const bus::NodeNetwork::Peer& peer : network.peers()) AddPeer(peer);
 }
 
 void Routes::AddPeer(const bus::NodeNetwork::Peer& peer) {
-  if (peer_cidrs_.size() >= kPeersMax) return;
+  if (peer_processes_.size() >= kPeersMax) return;
+  peer_processes_.insert(peer.process());
   const std::string address = peer.process() + "/iptables";
   if (peer.ip() != 0) peers_[Ipv4(peer.ip())] = address;
   const absl::StatusOr<Ipv4Network> cidr = Ipv4Network::Parse(peer.pod_cidr());

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/core/ip.h"
@@ -44,6 +45,9 @@ class Routes {
   // True for addresses that only a pod of this node can have.
   bool IsOwnPodAddress(Ipv4 ip) const { return pod_cidr_.prefix() < 32 && pod_cidr_.Contains(ip); }
 
+  // True for the process of another node.
+  bool IsPeer(std::string_view process) const { return peer_processes_.contains(process); }
+
   bool HasNode() const { return !node_ip_.IsNone(); }
   Ipv4 node_ip() const { return node_ip_; }
   const LocalAddresses& local() const { return local_; }
@@ -64,7 +68,8 @@ class Routes {
   std::map<Ipv4, std::string> pods_;
   std::map<uint16_t, std::string> host_ports_;  // of host-network pods
   std::map<Ipv4, std::string> peers_;           // by node address
-  std::map<Ipv4, PodCidr> peer_cidrs_;          // by base address
+  std::set<std::string, std::less<>> peer_processes_;
+  std::map<Ipv4, PodCidr> peer_cidrs_;  // by base address
 };
 
 }  // namespace kubemu::iptables

@@ -274,6 +274,27 @@ TEST_F(IptablesPartTest, ALostLinkResetsWhatPassedThroughIt) {
   EXPECT_EQ(node1_.conntrack().size(), 0u);
 }
 
+TEST_F(IptablesPartTest, ANodeWithoutLinkIsRefusedAtOnceUntilItAnswersAgain) {
+  AddEndpoint("10.244.2.5:8080", 2);
+  Load();
+  bus::LinkDown down;
+  down.set_process("node-2");
+  bus_.Send("node-1/bus", "node-1/iptables", down);
+  OpenFromOutside("192.168.0.1:30080", 1);
+  OpenFromOutside("192.168.0.1:30080", 2);
+  const std::string refused = "UNREACHABLE no link to node-2, where 10.244.2.5:8080 is";
+  EXPECT_THAT(Closed(), ElementsAre(HasSubstr(refused), HasSubstr(refused)));
+  const auto checks = bus_.Take<bus::HealthCheck>();
+  ASSERT_THAT(checks, SizeIs(1));
+  EXPECT_EQ(checks[0].first.to, "node-2/kube-proxy");
+  bus_.Pass(Iptables::kProbeInterval);
+  OpenFromOutside("192.168.0.1:30080", 3);
+  EXPECT_THAT(bus_.Take<bus::HealthCheck>(), SizeIs(1));
+  bus_.Send("node-2/kube-proxy", "node-1/iptables", bus::HealthCheckResult());
+  OpenFromOutside("192.168.0.1:30080", 4);
+  EXPECT_THAT(Opened(), SizeIs(1));
+}
+
 TEST_F(IptablesPartTest, ADoubledOpenChangesNothing) {
   AddEndpoint("10.244.1.5:8080", 1);
   Load();

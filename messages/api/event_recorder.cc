@@ -16,12 +16,15 @@ void SetTime(WallTime wall, k8s::meta::v1::Time* time) {
 }
 
 // Upstream's name of an event: the object's, a dot, and a time in hexadecimal (client-go
-// tools/record). Time alone is not unique within a step here, so random bits take its place.
-std::string EventName(const std::string& object, Random& random) {
+// tools/record). The time alone is not unique within a step here, so the number of the record is
+// added to it: events of one second, too, list in the order in which they happened.
+std::string EventName(const std::string& object, WallTime wall, uint64_t number) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  constexpr uint64_t kStepsApart = 4096;
+  const uint64_t bits =
+      static_cast<uint64_t>(wall.time_since_epoch().count()) + number % kStepsApart;
   std::string name = object + ".";
-  uint64_t bits = random.Next();
-  for (int i = 0; i < 16; ++i, bits >>= 4) name += kDigits[bits & 15];
+  for (int shift = 60; shift >= 0; shift -= 4) name += kDigits[bits >> shift & 15];
   return name;
 }
 
@@ -35,7 +38,7 @@ void EventRecorder::Record(const k8s::core::v1::ObjectReference& about, std::str
   Known& known = known_[key];
   const bool first = known.count == 0;
   if (first) {
-    known.name = EventName(about.name(), env.random);
+    known.name = EventName(about.name(), env.wall, uses_);
     // Events of cluster-scoped objects live in "default".
     known.ns = about.namespace_().empty() ? "default" : about.namespace_();
     known.first = env.wall;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "messages/core/random.h"
 #include "messages/core/strings.h"
 #include "node/engine/service_args.h"
 
@@ -24,16 +23,6 @@ bool TagExists(std::string_view tag) {
   if (tag.size() > 1 && tag[0] == 'v' && IsDigit(tag[1])) return true;
   const std::string_view first = tag.substr(0, tag.find('-'));
   return std::find(kTags.begin(), kTags.end(), first) != kTags.end();
-}
-
-std::string HexDigest(std::string_view seed) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (int word = 0; word < 4; ++word) {
-    uint64_t bits = StableHash(StrCat(seed, "#", word));
-    for (int i = 0; i < 16; ++i, bits >>= 4) text += kDigits[bits & 15];
-  }
-  return text;
 }
 
 const std::string* FindEnv(const ContainerIdentity& identity, std::string_view name) {
@@ -188,7 +177,7 @@ absl::StatusOr<const ImageEntry*> FindImage(const ImageName& name) {
 
 std::string ImageId(const ImageName& name) {
   if (!name.digest.empty()) return StrCat(name.repository, "@", name.digest);
-  return StrCat(name.repository, "@sha256:", HexDigest(name.Full()));
+  return StrCat(name.repository, "@sha256:", HexDigits(name.Full()));
 }
 
 ContainerProgram MakeProgram(const ImageEntry& image, const ImageName& name,

@@ -20,13 +20,7 @@ int64_t WallNanoseconds(WallTime wall) {
 }
 
 std::string ContainerId(const std::string& pod_uid, const std::string& name, uint32_t attempt) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string id;
-  for (int word = 0; word < 4; ++word) {
-    uint64_t bits = StableHash(StrCat(pod_uid, "/", name, "/", attempt, "#", word));
-    for (int i = 0; i < 16; ++i, bits >>= 4) id += kDigits[bits & 15];
-  }
-  return id;
+  return HexDigits(StrCat(pod_uid, "/", name, "/", attempt));
 }
 
 }  // namespace

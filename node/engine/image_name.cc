@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/core/random.h"
 #include "messages/core/strings.h"
 
 namespace kubemu {
@@ -97,6 +98,17 @@ std::string ImageName::Familiar() const {
     if (repository.starts_with(prefix)) return repository.substr(prefix.size());
   }
   return repository;
+}
+
+std::string HexDigits(std::string_view seed) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  Random random(StableHash(seed));
+  std::string text;
+  for (int word = 0; word < 4; ++word) {
+    uint64_t bits = random.Next();
+    for (int i = 0; i < 16; ++i, bits >>= 4) text += kDigits[bits & 15];
+  }
+  return text;
 }
 
 }  // namespace kubemu

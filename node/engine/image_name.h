@@ -24,6 +24,9 @@ struct ImageName {
   std::string Familiar() const;
 };
 
+// 64 hexadecimal digits that look random and follow from `seed`: digests and container ids.
+std::string HexDigits(std::string_view seed);
+
 }  // namespace kubemu
 
 #endif  // KUBEMU_NODE_ENGINE_IMAGE_NAME_H_

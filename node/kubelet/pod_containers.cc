@@ -61,7 +61,7 @@ ContainerExit ExitOf(const k8s::core::v1::ContainerStateTerminated& state) {
 
 }  // namespace
 
-PodContainers::PodContainers(const Object& pod, Time now) : pod_(pod) {
+PodContainers::PodContainers(const Object& pod, WallTime wall, Time now) : pod_(pod) {
   const auto& spec = pod.As<Pod>().spec();
   for (int i = 0; i < spec.init_containers_size(); ++i) {
     ContainerRecord record;
@@ -79,12 +79,12 @@ PodContainers::PodContainers(const Object& pod, Time now) : pod_(pod) {
   }
   for (ContainerRecord& record : records_) {
     Prober::End(record);
-    Restore(record, now);
+    Restore(record, wall, now);
   }
 }
 
 // Takes over what an earlier kubelet of this node wrote about the container.
-void PodContainers::Restore(ContainerRecord& record, Time now) {
+void PodContainers::Restore(ContainerRecord& record, WallTime wall, Time now) {
   const auto& status = pod_.As<Pod>().status();
   const auto& list =
       record.role == Role::kMain ? status.container_statuses() : status.init_container_statuses();
@@ -101,6 +101,7 @@ void PodContainers::Restore(ContainerRecord& record, Time now) {
       exit.reason = kUnknownReason;
       exit.message = kRestartedMessage;
       exit.started_ns = Nanoseconds(known.state().running().started_at());
+      exit.finished_ns = wall.time_since_epoch().count();  // at the latest
       exit.container_id = record.container_id;
       record.exit = std::move(exit);
       record.phase = Phase::kExited;

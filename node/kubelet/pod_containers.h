@@ -28,7 +28,7 @@ class PodContainers {
  public:
   // `pod` is kept up to date by Update. Containers that ran before this kubelet started (by the
   // pod's status) are gone: they count as exited, and keep their restart counts.
-  PodContainers(const Object& pod, Time now);
+  PodContainers(const Object& pod, WallTime wall, Time now);
   void Update(const Object& pod) { pod_ = pod; }
 
   // REQUIRES: the sandbox runs, the pod is to run.
@@ -56,7 +56,7 @@ class PodContainers {
   Time NextWake(bool terminating) const;
 
  private:
-  void Restore(ContainerRecord& record, Time now);
+  void Restore(ContainerRecord& record, WallTime wall, Time now);
   const k8s::core::v1::Container& SpecOf(const ContainerRecord& record) const;
   const std::string& PodUid() const;
   ContainerRecord* Find(const std::string& name);

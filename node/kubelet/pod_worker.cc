@@ -32,7 +32,7 @@ Duration ToSeconds(int64_t seconds) {
 }  // namespace
 
 PodWorker::PodWorker(const Object& pod, WallTime wall, Time now)
-    : pod_(pod), containers_(pod, now), requests_(RequestsOf(pod.As<Pod>().spec())) {
+    : pod_(pod), containers_(pod, wall, now), requests_(RequestsOf(pod.As<Pod>().spec())) {
   const PodStatus& status = pod.As<Pod>().status();
   was_terminal_ = IsTerminalPhase(status.phase());
   facts_.start_time = status.has_start_time() ? ToWall(status.start_time()) : wall;

@@ -177,9 +177,8 @@ void GarbageCollector::ServeForeground(const Object& owner, Env& env) {
 
 void GarbageCollector::ServeOrphan(const Object& owner, Env& env) {
   const std::vector<Object> dependents = graph_.DependentsOf(owner.meta().uid());
-  for (const Object& dependent : dependents) {
-    DropReferences(dependent, {owner.meta().uid()}, env);
-  }
+  const size_t count = std::min(dependents.size(), kOrphansMax);
+  for (size_t i = 0; i < count; ++i) DropReferences(dependents[i], {owner.meta().uid()}, env);
   if (dependents.empty()) return RemoveFinalizer(owner, kOrphan, env);
   queue().Add(owner.meta().uid(), env.outbox.cause());  // looks again when these are done
 }

@@ -27,6 +27,7 @@ namespace kubemu {
 class GarbageCollector : public Reconciler {
  public:
   static constexpr size_t kAbsentMax = 10'000;  // owners that are known not to exist
+  static constexpr size_t kOrphansMax = 500;    // dependents that lose an owner in one go
 
   GarbageCollector();
 

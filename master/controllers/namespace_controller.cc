@@ -77,15 +77,16 @@ void NamespaceController::Reconcile(const std::string& key, Env& env) {
 
 void NamespaceController::ListAll(const std::string& ns, Env& env) {
   Round& round = rounds_[ns];
-  const int rounds = round.rounds;
+  const int waits = round.waits;
   round = Round{};
-  round.rounds = rounds + 1;
+  round.waits = waits;
   for (const Kind* kind : AllKinds()) {
     if (!kind->namespaced) continue;
     bus::ApiRequest request;
     request.set_verb(bus::LIST);
     request.set_kind(static_cast<uint32_t>(kind->id));
     request.set_namespace_(ns);
+    request.set_limit(kListMax);
     round.lists.insert(Call(std::move(request), Object(), env));
   }
 }
@@ -111,7 +112,9 @@ void NamespaceController::Listed(const std::string& ns, const CallResult& result
   for (const Object& object : result.objects) {
     ++round.remaining[object.kind().group_resource()];
     for (const std::string& finalizer : object.meta().finalizers()) ++round.finalizers[finalizer];
-    if (!object.meta().has_deletion_timestamp()) Delete(object, "Background", env);
+    if (object.meta().has_deletion_timestamp()) continue;
+    Delete(object, "Background", env);
+    round.deleted = true;
   }
 }
 
@@ -119,7 +122,8 @@ void NamespaceController::EndRound(const std::string& ns, Env& env) {
   Round& round = rounds_[ns];
   round.complete = true;
   UpdateStatus(ns, env);
-  const Duration delay = kRetryMin * (1 << std::min(round.rounds - 1, 10));
+  round.waits = round.deleted ? 0 : round.waits + 1;
+  const Duration delay = kRetryMin * (1 << std::min(round.waits, 10));
   const bool is_empty = round.remaining.empty();
   queue().AddAt(ns, env.outbox.cause(), is_empty ? Time{} : env.now + std::min(delay, kRetryMax));
 }

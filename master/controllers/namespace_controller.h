@@ -13,14 +13,16 @@ namespace kubemu {
 // Empties namespaces that are being deleted, then finalizes them; makes the system's namespaces
 // when they are missing. At "master/controllers/namespace".
 //
-// Each round lists every namespaced kind, deletes what is found, and is repeated (after 20 ms,
-// 40 ms ... 1 s) until a round finds nothing; then the finalizer "kubernetes" is taken away and
-// the API server removes the object. What still remains stands in the namespace's conditions.
-// Rules: pkg/controller/namespace/deletion/namespaced_resources_deleter.go.
+// Each round lists every namespaced kind, deletes what is found, and is repeated until one finds
+// nothing (after 20 ms if there was something to delete, else after 40 ms, 80 ms ... 1 s); then the
+// finalizer "kubernetes" is taken away and the API server removes the object. What still remains
+// stands in the namespace's conditions. Rules:
+// pkg/controller/namespace/deletion/namespaced_resources_deleter.go.
 class NamespaceController : public Reconciler {
  public:
   static constexpr Duration kRetryMin = 20ms;
   static constexpr Duration kRetryMax = 1s;
+  static constexpr int kListMax = 1000;  // objects of one kind in one round
 
   NamespaceController();
 
@@ -37,7 +39,8 @@ class NamespaceController : public Reconciler {
     std::map<std::string, int> remaining;   // resource -> objects found
     std::map<std::string, int> finalizers;  // finalizer -> objects that have it
     bool complete = false;                  // every list was answered
-    int rounds = 0;
+    bool deleted = false;                   // something was still to be deleted
+    int waits = 0;                          // rounds in a row in which nothing was
   };
   void ListAll(const std::string& ns, Env& env);
   void Listed(const std::string& ns, const CallResult& result, Env& env);

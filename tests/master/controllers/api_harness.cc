@@ -151,9 +151,11 @@ bus::ApiResponse ApiHarness::Execute(const bus::ApiRequest& request, const Messa
 
 void ApiHarness::List(const bus::ApiRequest& request, std::vector<Object>* answer) const {
   for (const Object& object : All(*KindById(static_cast<int>(request.kind())))) {
-    if (request.namespace_().empty() || object.meta().namespace_() == request.namespace_()) {
-      answer->push_back(object);
+    if (!request.namespace_().empty() && object.meta().namespace_() != request.namespace_()) {
+      continue;
     }
+    answer->push_back(object);
+    if (request.limit() > 0 && answer->size() == static_cast<size_t>(request.limit())) return;
   }
 }
 

@@ -8,6 +8,7 @@
 #include "master/controllers/conditions.h"
 #include "master/controllers/service_account_controller.h"
 #include "messages/api/kinds.h"
+#include "messages/core/strings.h"
 #include "messages/proto/k8s/core_config.pb.h"
 #include "messages/proto/k8s/core_namespace.pb.h"
 #include "tests/master/controllers/api_harness.h"
@@ -102,6 +103,19 @@ TEST_F(NamespaceTest, WhatRemainsStandsInTheConditionsAndIsWaitedFor) {
   EXPECT_THAT(Find("team").spec().finalizers(), IsEmpty());
   EXPECT_EQ(ConditionStatus(Find("team").status().conditions(), "NamespaceContentRemaining"),
             "False");
+}
+
+TEST_F(NamespaceTest, ThousandsOfObjectsGoWithinASecond) {
+  for (int i = 0; i < 3000; ++i) {
+    ConfigMap map;
+    map.mutable_metadata()->set_namespace_("team");
+    map.mutable_metadata()->set_name(StrCat("m", i));
+    api_.Put(map);
+  }
+  api_.Put(MakeNamespace("team", true));
+  api_.Advance(1s);
+  EXPECT_THAT(Find("team").spec().finalizers(), IsEmpty());
+  EXPECT_THAT(api_.All(KindOf<ConfigMap>()), IsEmpty());
 }
 
 TEST_F(NamespaceTest, ARefusedListFinalizesNothing) {

@@ -95,6 +95,17 @@ void TaintNotReady(Node* node) {
 
 }  // namespace
 
+bool WaitsForServiceAccount(const ApiCall& call, const Cache& cache) {
+  if (call.action != Action::kCreate || call.kind != &KindOf<Pod>() || !call.subresource.empty())
+    return false;
+  if (!call.object || &call.object.kind() != call.kind) return false;
+  const std::string& account = call.object.As<Pod>().spec().service_account_name();
+  if (!account.empty() && account != "default") return false;
+  const Object ns = cache.Find(KindOf<Namespace>(), "", call.ns);
+  return ns && !ns.meta().has_deletion_timestamp() &&
+         !cache.Find(KindOf<ServiceAccount>(), call.ns, "default");
+}
+
 std::optional<ApiStatus> AdmitCreate(const ApiCall& call, const Cache& cache, Message* object) {
   if (auto error = NamespaceLifecycle(call, cache, MetaOf(*object).name())) return error;
   if (call.kind == &KindOf<Pod>()) {

@@ -19,6 +19,11 @@ namespace kubemu {
 std::optional<ApiStatus> AdmitCreate(const ApiCall& call, const Cache& cache,
                                      google::protobuf::Message* object);
 
+// A pod that needs the ServiceAccount "default" of a namespace that does not have it yet: its
+// controller is about to make it, so that the pod waits a moment before it is refused
+// (plugin/pkg/admission/serviceaccount: 10 attempts, 100 to 200 ms apart).
+bool WaitsForServiceAccount(const ApiCall& call, const Cache& cache);
+
 // A node process may touch only what belongs to its node (NodeRestriction and the Node
 // authorizer). `call.process` says who asks; `old` is what the write is about, none if there is no
 // such object. Everyone else may do everything.

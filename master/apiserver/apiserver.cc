@@ -77,6 +77,24 @@ ApiCall CallOf(const bus::ApiRequest& request, const Message& message, const Kin
   return call;
 }
 
+// What only some may send: the store its events, the own runtime the links, the HTTP door what its
+// clients ask. A node that tries it is not heard.
+bool IsTrusted(const Message& message) {
+  switch (message.kind) {
+    case bus::STORE_EVENT:
+    case bus::STORE_TXN_RESULT:
+      return message.from == kStoreAddress;
+    case bus::LINK_UP:
+    case bus::LINK_DOWN:
+      return message.from == "master/bus";
+    case bus::HTTP_REQUEST:
+    case bus::HTTP_CANCEL:
+      return ProcessOf(message.from) == "client";
+    default:
+      return true;
+  }
+}
+
 bool IsWrite(Action action) {
   return action != Action::kGet && action != Action::kList && action != Action::kWatch;
 }
@@ -94,6 +112,7 @@ ApiServer::ApiServer(Options options)
 ApiServer::~ApiServer() = default;
 
 void ApiServer::Receive(const Message& message, Env& env) {
+  if (!IsTrusted(message)) return;
   switch (message.kind) {
     case bus::STORE_EVENT:
       return OnStoreEvent(message, env);
@@ -120,7 +139,7 @@ void ApiServer::Receive(const Message& message, Env& env) {
       return logs_.Cancel(message.from, request, env);
     }
     case bus::LOG_RESPONSE:
-      return logs_.Receive(message.As<bus::LogResponse>(), env);
+      return logs_.Receive(message.from, message.As<bus::LogResponse>(), env);
     case bus::LINK_UP:
     case bus::LINK_DOWN:
       return OnLink(message, env);

@@ -83,9 +83,9 @@ void Logs::Fail(const Stream& stream, const ApiStatus& status, Env& env) {
   env.outbox.Send(stream.client, std::move(end));
 }
 
-void Logs::Receive(const bus::LogResponse& response, Env& env) {
+void Logs::Receive(const std::string& kubelet, const bus::LogResponse& response, Env& env) {
   const auto it = streams_.find(response.request());
-  if (it == streams_.end()) return;
+  if (it == streams_.end() || ProcessOf(kubelet) != it->second.node) return;
   Stream& stream = it->second;
   if (response.code() >= 400) {
     Fail(stream, api_error::BadRequest(response.error()), env);

@@ -23,7 +23,8 @@ class Logs {
   // `client` is where the request came from.
   void Start(const std::string& client, const bus::HttpRequest& request, const HttpTarget& target,
              const ResourcePath& path, const Cache& cache, Env& env);
-  void Receive(const bus::LogResponse& response, Env& env);
+  // `kubelet` is who answers: another node's is not heard.
+  void Receive(const std::string& kubelet, const bus::LogResponse& response, Env& env);
   // The client went away.
   void Cancel(const std::string& client, uint64_t request, Env& env);
   // The node went away: its logs end.

@@ -6,7 +6,8 @@
 #include "messages/api/kinds.h"
 #include "messages/api/status.h"
 #include "messages/core/strings.h"
-#include "messages/proto/k8s/meta.pb.h"
+#include "messages/proto/k8s/core_namespace.pb.h"
+#include "messages/proto/k8s/core_pod.pb.h"
 
 namespace kubemu {
 
@@ -48,9 +49,27 @@ WritePlan RemovePlan(const Object& object) {
   return plan;
 }
 
+bool HasSubresource(const Kind& kind, std::string_view subresource) {
+  if (subresource.empty()) return true;
+  if (subresource == "status") return kind.has_status;
+  if (subresource == "scale") return kind.has_scale;
+  if (subresource == "binding" || subresource == "eviction")
+    return &kind == &KindOf<k8s::core::v1::Pod>();
+  return subresource == "finalize" && &kind == &KindOf<k8s::core::v1::Namespace>();
+}
+
 namespace {
 
+bool TakesAction(const std::string& subresource, Action action) {
+  if (subresource.empty()) return true;
+  if (subresource == "binding" || subresource == "eviction") return action == Action::kCreate;
+  return action == Action::kUpdate || action == Action::kPatch;
+}
+
 OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
+  if (!HasSubresource(*call.kind, call.subresource)) return api_error::PathNotFound();
+  if (!TakesAction(call.subresource, call.action))
+    return api_error::MethodNotAllowed(ResourceOf(*call.kind), ActionName(call.action));
   if (call.subresource == "binding") return PlanBinding(call, world);
   if (call.subresource == "eviction") return PlanEviction(call, world);
   if (call.subresource == "scale") return PlanScale(call, world);
@@ -61,10 +80,8 @@ OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
       return PlanUpdate(call, world);
     case Action::kPatch:
       return PlanPatch(call, world);
-    case Action::kDelete:
-      return PlanDelete(call, world);
     default:
-      return api_error::MethodNotAllowed(ResourceOf(*call.kind), ActionName(call.action));
+      return PlanDelete(call, world);
   }
 }
 

@@ -2,7 +2,9 @@
 #define KUBEMU_MASTER_APISERVER_WRITE_PLAN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "master/apiserver/cache.h"
@@ -66,6 +68,9 @@ Object ScaleOf(const Object& object);
 OrStatus<WritePlan> PutPlan(const ApiCall& call, const Object& old, MutableObject object,
                             World& world);
 WritePlan RemovePlan(const Object& object);
+
+// What a kind has beside its main part; "" is that itself.
+bool HasSubresource(const Kind& kind, std::string_view subresource);
 
 struct GroupResource;
 GroupResource ResourceOf(const Kind& kind);

@@ -1,7 +1,9 @@
 #include "master/apiserver/writes.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "master/apiserver/admission.h"
 #include "messages/api/kinds.h"
 #include "messages/api/status.h"
 #include "messages/core/strings.h"
@@ -11,15 +13,24 @@ namespace kubemu {
 constexpr const char* kStoreAddress = "master/store";
 
 void Writes::Start(ApiCall call, Caller caller, Env& env) {
-  if (in_flight_.size() >= kInFlightMax) {
+  if (in_flight() >= kInFlightMax) {
     return Answer(caller,
                   ApiAnswer::Failure(api_error::TooManyRequests(
                       StrCat("the server has ", kInFlightMax, " writes in flight already"), 1)),
                   env);
   }
+  Write write{std::move(call), std::move(caller), env.outbox.cause(), {}, 1, {}};
+  if (WaitsForServiceAccount(write.call, *cache_)) {
+    waiting_.emplace(env.now + kAccountInterval, Waiting{std::move(write)});
+    return;
+  }
+  Begin(std::move(write), env);
+}
+
+void Writes::Begin(Write write, Env& env) {
   const uint64_t id = next_++;
-  const bool internal = caller.face == Caller::Face::kInternal;
-  Write write{std::move(call), std::move(caller), env.outbox.cause(), {}, 1, env.now + kTimeout};
+  const bool internal = write.caller.face == Caller::Face::kInternal;
+  write.deadline = env.now + kTimeout;
   if (!Try(id, write, env)) return;
   in_flight_.emplace(id, std::move(write));
   internal_ += internal;
@@ -142,7 +153,22 @@ void Writes::Answer(const Caller& caller, ApiAnswer answer, Env& env) {
   groups_.erase(it);
 }
 
+Time Writes::NextWake() const {
+  Time wake = in_flight_.empty() ? kNever : in_flight_.begin()->second.deadline;
+  return waiting_.empty() ? wake : std::min(wake, waiting_.begin()->first);
+}
+
 void Writes::Tick(Env& env) {
+  while (!waiting_.empty() && waiting_.begin()->first <= env.now) {
+    Waiting waiting = std::move(waiting_.extract(waiting_.begin()).mapped());
+    if (waiting.tries < kAccountTriesMax && WaitsForServiceAccount(waiting.write.call, *cache_)) {
+      ++waiting.tries;
+      waiting_.emplace(env.now + kAccountInterval, std::move(waiting));
+      continue;
+    }
+    env.outbox.Because(waiting.write.trace);
+    Begin(std::move(waiting.write), env);
+  }
   while (!in_flight_.empty() && in_flight_.begin()->second.deadline <= env.now) {
     Write write = std::move(in_flight_.begin()->second);
     in_flight_.erase(in_flight_.begin());

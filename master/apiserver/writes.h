@@ -23,6 +23,9 @@ class Writes {
   static constexpr size_t kInFlightMax = 100'000;
   static constexpr int kTriesMax = 8;
   static constexpr Duration kTimeout = 10s;
+  // How often and how long a pod waits for its namespace's ServiceAccount "default".
+  static constexpr int kAccountTriesMax = 10;
+  static constexpr Duration kAccountInterval = 100ms;
 
   // Neither is owned; both outlive this.
   Writes(const Cache* cache, ServiceAddresses* addresses) : cache_(cache), addresses_(addresses) {}
@@ -36,11 +39,9 @@ class Writes {
   void Receive(const bus::StoreTxnResult& result, Env& env);
 
   void Tick(Env& env);
-  Time NextWake() const {
-    return in_flight_.empty() ? kNever : in_flight_.begin()->second.deadline;
-  }
+  Time NextWake() const;
 
-  size_t in_flight() const { return in_flight_.size(); }
+  size_t in_flight() const { return in_flight_.size() + waiting_.size(); }
   // Of those, the API server's own.
   size_t internal() const { return internal_; }
 
@@ -59,6 +60,12 @@ class Writes {
     ApiAnswer answer;
   };
 
+  struct Waiting {
+    Write write;
+    int tries = 1;
+  };
+
+  void Begin(Write write, Env& env);
   // Decides and sends; true if the write is (still) in flight.
   bool Try(uint64_t id, Write& write, Env& env);
   void Send(uint64_t id, const Write& write, Env& env);
@@ -69,7 +76,8 @@ class Writes {
   const Cache* const cache_;
   ServiceAddresses* const addresses_;
   uint64_t next_ = 1;
-  std::map<uint64_t, Write> in_flight_;  // in the order of their deadlines
+  std::map<uint64_t, Write> in_flight_;   // in the order of their deadlines
+  std::multimap<Time, Waiting> waiting_;  // for a ServiceAccount, until the key
   std::map<uint64_t, Group> groups_;
   size_t internal_ = 0;
 };

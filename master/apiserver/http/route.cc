@@ -53,15 +53,6 @@ const Kind& BodyKind(const ResourcePath& path) {
   return *path.kind;
 }
 
-bool HasSubresource(const ResourcePath& path) {
-  if (path.subresource.empty()) return true;
-  if (path.subresource == "status") return path.kind->has_status;
-  if (path.subresource == "scale") return path.kind->has_scale;
-  if (path.subresource == "binding" || path.subresource == "eviction")
-    return path.kind->plural == "pods";
-  return path.subresource == "finalize" && path.kind->plural == "namespaces";
-}
-
 std::optional<ApiStatus> ReadDryRun(std::string_view value, ApiCall* call) {
   if (value.empty()) return std::nullopt;
   if (value == "All") {
@@ -71,6 +62,24 @@ std::optional<ApiStatus> ReadDryRun(std::string_view value, ApiCall* call) {
   FieldErrorList errors;
   errors.NotSupported(FieldPath("dryRun"), value, {"All"});
   return api_error::Invalid("meta.k8s.io", "PatchOptions", "", errors);
+}
+
+bool IsPropagationPolicy(const std::string& policy) {
+  return policy.empty() || policy == "Background" || policy == "Foreground" || policy == "Orphan";
+}
+
+ApiStatus InvalidPropagationPolicy(const std::string& policy) {
+  FieldErrorList errors;
+  errors.NotSupported(FieldPath("propagationPolicy"), policy,
+                      {"Background", "Foreground", "Orphan"});
+  return api_error::Invalid("meta.k8s.io", "DeleteOptions", "", errors);
+}
+
+// People get JSON with indentation: those who ask, and those who look with curl or a browser.
+bool WantsPretty(const bus::HttpRequest& request, const HttpTarget& target) {
+  if (target.Has("pretty")) return target.Flag("pretty");
+  const std::string_view agent = HeaderOf(request, "user-agent");
+  return agent.starts_with("curl/") || agent.starts_with("Mozilla/");
 }
 
 std::optional<ApiStatus> ReadQuery(const HttpTarget& target, HttpCall* result) {
@@ -91,7 +100,8 @@ std::optional<ApiStatus> ReadQuery(const HttpTarget& target, HttpCall* result) {
   if (target.Has("gracePeriodSeconds"))
     call.grace_period_seconds = target.Number("gracePeriodSeconds");
   if (target.Has("includeObject")) result->format.include_object = target.Get("includeObject");
-  result->format.pretty = target.Flag("pretty");
+  if (!IsPropagationPolicy(call.propagation_policy))
+    return InvalidPropagationPolicy(call.propagation_policy);
   if (call.limit < 0) return api_error::BadRequest("limit: must not be negative");
   return ReadDryRun(target.Get("dryRun"), &call);
 }
@@ -138,6 +148,8 @@ std::optional<ApiStatus> ReadDeleteOptions(const bus::HttpRequest& request,
   if (options.has_propagation_policy()) call.propagation_policy = options.propagation_policy();
   if (options.has_orphan_dependents())
     call.propagation_policy = options.orphan_dependents() ? "Orphan" : "Background";
+  if (!IsPropagationPolicy(call.propagation_policy))
+    return InvalidPropagationPolicy(call.propagation_policy);
   call.precondition_uid = options.preconditions().uid();
   call.precondition_resource_version = options.preconditions().resource_version();
   for (const std::string& value : options.dry_run()) {
@@ -209,7 +221,7 @@ std::optional<ResourcePath> ResourcePath::Of(const HttpTarget& target) {
 OrStatus<HttpCall> ToCall(const bus::HttpRequest& request, const HttpTarget& target,
                           const ResourcePath& path) {
   HttpCall result;
-  if (!HasSubresource(path)) return api_error::PathNotFound();
+  if (!HasSubresource(*path.kind, path.subresource)) return api_error::PathNotFound();
   OrStatus<Action> action = ActionOf(request, target, path);
   if (!action.ok()) return action.status();
   if (!Negotiate(HeaderOf(request, "accept"), &result.format)) {
@@ -223,6 +235,7 @@ OrStatus<HttpCall> ToCall(const bus::HttpRequest& request, const HttpTarget& tar
   call.name = path.name;
   call.subresource = path.subresource;
   if (auto error = ReadQuery(target, &result)) return *std::move(error);
+  result.format.pretty = WantsPretty(request, target);
   if (auto error = ReadBody(request, target, path, &result)) return *std::move(error);
   return result;
 }

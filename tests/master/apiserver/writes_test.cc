@@ -11,6 +11,7 @@
 namespace kubemu {
 namespace {
 
+using k8s::core::v1::ConfigMap;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -264,6 +265,46 @@ TEST_F(WritesTest, PodsGetWhatAdmissionGives) {
   EXPECT_EQ(pod.Text("/spec/priority"), "0");
   EXPECT_EQ(pod.Text("/status/phase"), "Pending");
   EXPECT_EQ(pod.Text("/status/qosClass"), "BestEffort");
+}
+
+TEST_F(WritesTest, APodWaitsAMomentForTheDefaultServiceAccount) {
+  constexpr const char* kPod =
+      R"({"kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}})";
+  EXPECT_EQ(master_.Post(kPods, kPod).status, 0u);
+  const uint64_t waits = master_.last_request();
+  master_.MakeAccount();
+  master_.Advance(Writes::kAccountInterval);
+  EXPECT_EQ(master_.More(waits).status, 201u);
+  master_.Post("/api/v1/namespaces", R"({"kind":"Namespace","metadata":{"name":"n"}})");
+  master_.Post("/api/v1/namespaces/n/pods", kPod);
+  const uint64_t refused = master_.last_request();
+  for (int i = 0; i < Writes::kAccountTriesMax; ++i) master_.Advance(Writes::kAccountInterval);
+  const auto answer = master_.More(refused);
+  EXPECT_EQ(answer.status, 403u);
+  EXPECT_EQ(answer.Text("/message"),
+            "pods \"p\" is forbidden: error looking up service account n/default: serviceaccount "
+            "\"default\" not found");
+}
+
+TEST_F(WritesTest, SubresourcesThatAKindDoesNotHaveAreRefusedOnTheBusToo) {
+  ConfigMap map;
+  map.mutable_metadata()->set_name("m");
+  map.mutable_metadata()->set_namespace_("default");
+  const Object object = Object::From(std::move(map));
+  master_.Post(kMaps, MapBody("1"));
+  for (const char* subresource : {"finalize", "status", "scale", "nosuch"}) {
+    EXPECT_EQ(master_.Call("lb/part", UpdateRequest(object, subresource), object).response.code(),
+              404u);
+  }
+}
+
+TEST_F(WritesTest, WhatOnlyTheStoreMaySayIsNotHeardFromOthers) {
+  master_.Post(kMaps, MapBody("1"));
+  bus::StoreEvent event;
+  event.set_type(bus::StoreEvent::DELETE);
+  const Object map = master_.server().cache().Find(KindOf<ConfigMap>(), "default", "m");
+  master_.Deliver("node-1/kubelet", event, {map});
+  EXPECT_EQ(master_.Get(kMap).status, 200u);
 }
 
 TEST_F(WritesTest, ARestartedServerHasEveryAcknowledgedWrite) {

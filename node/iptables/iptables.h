@@ -85,6 +85,8 @@ class Iptables : public Component {
   // The packet that the message stands for; a source port of 0 gets a free one.
   template <typename Body>
   iptables::Packet PacketOf(const Message& message, const Body& body, Env& env) const;
+  // A source port with which the packet belongs to no known connection.
+  void PickSourcePort(iptables::Packet* packet, Env& env) const;
   bool IsDoubled(const Message& message, const iptables::Packet& packet) const;
   void Forget(const std::vector<uint64_t>& flows);
 

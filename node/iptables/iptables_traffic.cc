@@ -57,11 +57,15 @@ Packet Iptables::PacketOf(const Message& message, const Body& body, Env& env) co
   packet.destination_port = static_cast<uint16_t>(body.destination_port());
   // A pod in the node's own network is a process of the node like any other.
   packet.local_process = message.from.starts_with(pods_) && packet.source == routes_.node_ip();
-  for (int i = 0; packet.source_port == 0 && i < iptables::Conntrack::kPortAttemptsMax; ++i) {
-    packet.source_port = static_cast<uint16_t>(kFirstFreePort + env.random.Uniform(kFreePorts));
-    if (conntrack_.Knows(TupleOf(packet))) packet.source_port = 0;
-  }
+  if (packet.source_port == 0) PickSourcePort(&packet, env);
   return packet;
+}
+
+void Iptables::PickSourcePort(Packet* packet, Env& env) const {
+  for (int i = 0; i < iptables::Conntrack::kPortAttemptsMax; ++i) {
+    packet->source_port = static_cast<uint16_t>(kFirstFreePort + env.random.Uniform(kFreePorts));
+    if (!conntrack_.Knows(TupleOf(*packet))) return;
+  }
 }
 
 Iptables::Decision Iptables::Decide(const Message& message, const Packet& packet, Env& env) {
@@ -130,8 +134,11 @@ bool Iptables::IsDoubled(const Message& message, const Packet& packet) const {
 
 void Iptables::OnFlowOpen(const Message& message, Env& env) {
   const auto& open = message.As<bus::FlowOpen>();
-  const Packet packet = PacketOf(message, open, env);
+  Packet packet = PacketOf(message, open, env);
   if (IsDoubled(message, packet)) return;
+  // One client, one port, two ways to here (this node's port, and lb): packets could not be told
+  // apart, flows can.
+  if (conntrack_.Knows(TupleOf(packet))) PickSourcePort(&packet, env);
   Decision decision = Decide(message, packet, env);
   if (decision.connection == nullptr) {
     if (decision.reason == bus::FlowClose::REASON_UNSPECIFIED) return;

@@ -305,6 +305,17 @@ TEST_F(IptablesPartTest, ADoubledOpenChangesNothing) {
   EXPECT_EQ(node1_.conntrack().size(), 1u);
 }
 
+TEST_F(IptablesPartTest, OneClientPortMayComeTwoWays) {
+  AddEndpoint("10.244.1.5:8080", 1);
+  info_.external_policy_local = true;
+  Load();
+  Open(kClient, "node-1/iptables", "203.0.113.9:5000", "192.168.0.1:30080");
+  Open("lb", "node-1/iptables", "203.0.113.9:5000", "192.168.0.1:30080");
+  EXPECT_THAT(Opened(), SizeIs(2));
+  EXPECT_THAT(Closed(), IsEmpty());
+  EXPECT_EQ(node1_.conntrack().size(), 2u);
+}
+
 TEST_F(IptablesPartTest, AnEndedConnectionIsForgotten) {
   AddEndpoint("10.244.1.5:8080", 1);
   Load();

@@ -66,11 +66,11 @@ ReplicaSetController::ReplicaSetController() : events_("replicaset-controller", 
 }
 
 void ReplicaSetController::Changed(size_t source, const Informer::Change& change, Trace trace,
-                                   Env&) {
+                                   Env& env) {
   if (source == kSets) {
     SetChanged(change, trace);
   } else {
-    PodChanged(change, trace);
+    PodChanged(change, trace, env);
   }
 }
 
@@ -89,8 +89,19 @@ void ReplicaSetController::AddOwner(const Object& pod, Trace trace) {
   queue().Add(ObjectKey(pod.meta().namespace_(), owner->name()), trace);
 }
 
-void ReplicaSetController::PodChanged(const Informer::Change& change, Trace trace) {
+ReplicaSetController::State* ReplicaSetController::OwnerState(const Object& pod) {
+  const auto* owner = ControllerOf(pod.meta());
+  if (owner == nullptr) return nullptr;
+  const auto state = states_.find(ObjectKey(pod.meta().namespace_(), owner->name()));
+  return state == states_.end() || state->second.uid != owner->uid() ? nullptr : &state->second;
+}
+
+void ReplicaSetController::PodChanged(const Informer::Change& change, Trace trace, Env& env) {
   pods_.Apply(change);
+  State* const before = change.before ? OwnerState(change.before) : nullptr;
+  State* const after = change.after ? OwnerState(change.after) : nullptr;
+  if (before != nullptr && before != after) before->tally.Remove(change.key);
+  if (after != nullptr) after->tally.Put(change.after, env.now, env.wall);
   if (change.before) AddOwner(change.before, trace);
   if (!change.after) return;
   AddOwner(change.after, trace);
@@ -108,19 +119,29 @@ void ReplicaSetController::Reconcile(const std::string& key, Env& env) {
   const Object set = source(kSets).Find(key);
   // With a selector that selects nothing it would make pods and let go of them for ever.
   if (!set || !HasValidSelector(set)) return;
-  State& state = states_[key];
+  State& state = Refresh(set, env);
+  if (!set.meta().has_deletion_timestamp()) {
+    Claim(set, state, env);
+    Manage(set, state, env);
+  }
+  UpdateStatus(set, state, env);
+}
+
+ReplicaSetController::State& ReplicaSetController::Refresh(const Object& set, Env& env) {
+  State& state = states_[set.key()];
   if (state.uid != set.meta().uid()) {
     state = State{};
     state.uid = set.meta().uid();
     state.selector = SelectorOf(set);
   }
+  if (state.generation != set.meta().generation()) {
+    state.generation = set.meta().generation();
+    state.tally.Recount(set.As<ReplicaSet>(), pods_.OwnedBy(state.uid), env.now, env.wall);
+  }
+  state.tally.Mature(env.now);
   state.requests.clear();
   state.left = state.unanswered = 0;
-  const bool going = set.meta().has_deletion_timestamp();
-  if (!going) Claim(set, state, env);
-  const std::vector<Object> active = ActivePods(state);
-  if (!going) Manage(set, active, state, env);
-  UpdateStatus(set, active, state, env);
+  return state;
 }
 
 // Takes in orphans that the selector selects, lets go of pods that it no longer selects.
@@ -131,30 +152,14 @@ void ReplicaSetController::Claim(const Object& set, State& state, Env& env) {
     *pod.mutable_metadata()->add_owner_references() = ControllerReference(set);
     Update(Object::From(std::move(pod)), "", env);
   }
-  for (const auto& [key, object] : pods_.OwnedBy(state.uid)) {
-    if (object.meta().has_deletion_timestamp() || Selects(state.selector, object)) continue;
-    Pod pod = object.As<Pod>();
+  for (const std::string& key : state.tally.strangers()) {
+    Pod pod = source(kPods).Find(key).As<Pod>();
     auto* owners = pod.mutable_metadata()->mutable_owner_references();
     owners->erase(std::remove_if(owners->begin(), owners->end(),
                                  [&](const auto& owner) { return owner.uid() == state.uid; }),
                   owners->end());
     Update(Object::From(std::move(pod)), "", env);
   }
-}
-
-std::vector<Object> ReplicaSetController::ActivePods(State& state) const {
-  std::vector<Object> active;
-  std::set<std::string> still_deleted;
-  for (const auto& [key, object] : pods_.OwnedBy(state.uid)) {
-    if (!IsPodActive(object.As<Pod>())) continue;
-    if (state.deleted.contains(object.meta().uid())) {
-      still_deleted.insert(object.meta().uid());
-    } else if (Selects(state.selector, object)) {
-      active.push_back(object);
-    }
-  }
-  state.deleted = std::move(still_deleted);
-  return active;
 }
 
 // All pods of the ReplicaSets that belong to the same Deployment.
@@ -172,10 +177,9 @@ std::vector<Object> ReplicaSetController::Group(const Object& set) const {
   return group;
 }
 
-void ReplicaSetController::Manage(const Object& set, const std::vector<Object>& active,
-                                  State& state, Env& env) {
+void ReplicaSetController::Manage(const Object& set, State& state, Env& env) {
   const int wanted = set.As<ReplicaSet>().spec().replicas();
-  const int difference = wanted - static_cast<int>(active.size());
+  const int difference = wanted - state.tally.counts().active;
   if (difference == 0) {
     state.failure.reset();
   } else if (difference > 0) {
@@ -183,7 +187,7 @@ void ReplicaSetController::Manage(const Object& set, const std::vector<Object>& 
     state.batch = 1;
     CreateBatch(set, state, env);
   } else {
-    DeletePods(set, active, std::min(-difference, kBurst), state, env);
+    DeletePods(set, std::min(-difference, kBurst), state, env);
   }
 }
 
@@ -200,8 +204,11 @@ void ReplicaSetController::CreateBatch(const Object& set, State& state, Env& env
   }
 }
 
-void ReplicaSetController::DeletePods(const Object& set, const std::vector<Object>& active,
-                                      int count, State& state, Env& env) {
+void ReplicaSetController::DeletePods(const Object& set, int count, State& state, Env& env) {
+  std::vector<Object> active;
+  for (const auto& [key, pod] : pods_.OwnedBy(state.uid)) {
+    if (state.tally.IsActive(key)) active.push_back(pod);
+  }
   std::vector<Object> ordered = static_cast<size_t>(count) < active.size()
                                     ? InDeletionOrder(active, Group(set), env.wall)
                                     : active;
@@ -213,16 +220,14 @@ void ReplicaSetController::DeletePods(const Object& set, const std::vector<Objec
   }
 }
 
-void ReplicaSetController::UpdateStatus(const Object& set, const std::vector<Object>& active,
-                                        State& state, Env& env) {
+void ReplicaSetController::UpdateStatus(const Object& set, State& state, Env& env) {
   ReplicaSet updated = set.As<ReplicaSet>();
-  const StatusResult result =
-      ComputeReplicaSetStatus(set.As<ReplicaSet>(), active, state.failure, &state.ready_times,
-                              env.now, env.wall, updated.mutable_status());
-  if (result.next_available != kNever) {
-    queue().AddAt(set.key(), env.outbox.cause(), result.next_available);
+  const bool changed = ComputeReplicaSetStatus(set.As<ReplicaSet>(), state.tally.counts(),
+                                               state.failure, env.wall, updated.mutable_status());
+  if (state.tally.NextAvailable() != kNever) {
+    queue().AddAt(set.key(), env.outbox.cause(), state.tally.NextAvailable());
   }
-  if (!result.changed) return;
+  if (!changed) return;
   // Nobody else writes the status, so it may replace that of whatever version is the latest.
   updated.mutable_metadata()->clear_resource_version();
   Update(Object::From(std::move(updated)), "status", env);
@@ -284,7 +289,7 @@ bool ReplicaSetController::Deleted(const std::string& key, const Request& reques
   const Object set = source(kSets).Find(key);
   if (result.ok() || result.code == 404 || result.conflict()) {
     // By its uid: a conflict means that another pod has the name by now.
-    state.deleted.insert(request.pod_uid);
+    state.tally.MarkDeleted(ObjectKey(key.substr(0, key.find('/')), request.pod), request.pod_uid);
     if (result.ok() && set) {
       events_.Record(ReferenceTo(set), "Normal", "SuccessfulDelete",
                      StrCat("Deleted pod: ", request.pod), env);

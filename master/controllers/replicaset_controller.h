@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "master/controllers/owned_index.h"
+#include "master/controllers/pod_tally.h"
 #include "master/controllers/reconciler.h"
 #include "master/controllers/replicaset_status.h"
 #include "messages/api/event_recorder.h"
@@ -47,10 +47,10 @@ class ReplicaSetController final : public Reconciler {
   };
   struct State {
     std::string uid;
+    int64_t generation = -1;  // the version that the tally is for
     LabelSelector selector;
+    PodTally tally;
     std::optional<ReplicaFailure> failure;
-    ReadyTimes ready_times;
-    std::set<std::string> deleted;  // uids of pods whose deletion the cache does not show yet
     std::map<uint64_t, Request> requests;
     // A burst of creations under way: 1, 2, 4, 8 ... at a time, until one fails (slow start).
     int left = 0;
@@ -60,17 +60,18 @@ class ReplicaSetController final : public Reconciler {
   };
 
   void SetChanged(const Informer::Change& change, Trace trace);
-  void PodChanged(const Informer::Change& change, Trace trace);
+  void PodChanged(const Informer::Change& change, Trace trace, Env& env);
   void AddOwner(const Object& pod, Trace trace);
+  // The state of the ReplicaSet that owns the pod; nullptr: none, or not looked at yet.
+  State* OwnerState(const Object& pod);
 
+  State& Refresh(const Object& set, Env& env);
   void Claim(const Object& set, State& state, Env& env);
-  std::vector<Object> ActivePods(State& state) const;
   std::vector<Object> Group(const Object& set) const;
-  void Manage(const Object& set, const std::vector<Object>& active, State& state, Env& env);
+  void Manage(const Object& set, State& state, Env& env);
   void CreateBatch(const Object& set, State& state, Env& env);
-  void DeletePods(const Object& set, const std::vector<Object>& active, int count, State& state,
-                  Env& env);
-  void UpdateStatus(const Object& set, const std::vector<Object>& active, State& state, Env& env);
+  void DeletePods(const Object& set, int count, State& state, Env& env);
+  void UpdateStatus(const Object& set, State& state, Env& env);
 
   bool Created(const std::string& key, const Request& request, const CallResult& result,
                State& state, Env& env);

@@ -287,12 +287,18 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: {name: shop}
-spec: {type: NodePort, selector: {app: shop}, ports: [{port: 80, targetPort: 8080, nodePort: 30081}]}
+spec:
+  type: NodePort
+  selector: {app: shop}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30081}]
 ---
 apiVersion: v1
 kind: Service
 metadata: {name: stranger}
-spec: {type: NodePort, selector: {app: stranger}, ports: [{port: 80, targetPort: 8080, nodePort: 30082}]}
+spec:
+  type: NodePort
+  selector: {app: stranger}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30082}]
 )");
   const std::string node = "http://" + cluster.NodeIp(1);
   EXPECT_TRUE(Eventually(

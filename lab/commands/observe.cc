@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <csignal>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -13,6 +13,7 @@
 #include "lab/commands/commands.h"
 #include "lab/observe/journal_files.h"
 #include "lab/observe/message_log.h"
+#include "lab/observe/space_time.h"
 #include "lab/observe/trace_tree.h"
 #include "messages/core/strings.h"
 
@@ -22,6 +23,7 @@ namespace {
 struct ObserveFlags {
   MessageFilter filter;
   std::string trace;
+  std::string svg;  // file for a space-time diagram
   size_t last = 0;
   bool follow = false;
 };
@@ -70,7 +72,15 @@ void Observe(ObserveFlags flags, CommandContext& context) {
     if (flags.filter.Matches(*message)) shown.push_back(message);
   }
   const size_t first = flags.last != 0 && shown.size() > flags.last ? shown.size() - flags.last : 0;
-  for (size_t i = first; i < shown.size(); ++i) Print(*shown[i], context);
+  shown.erase(shown.begin(), shown.begin() + static_cast<ptrdiff_t>(first));
+  if (!flags.svg.empty()) {
+    std::ofstream out(flags.svg);
+    out << SpaceTimeSvg(shown,
+                        StrCat("cluster ", context.cluster, ": ", shown.size(), " messages"));
+    if (!out.flush()) Fail(context, StrCat("cannot write ", flags.svg));
+    return;
+  }
+  for (const SeenMessage* message : shown) Print(*message, context);
   std::cout.flush();
   if (log.gaps() > 0) {
     std::cerr << "kubemu: the journal has gaps: " << log.gaps() << " records were not written\n";
@@ -116,6 +126,7 @@ void AddObserveCommand(CLI::App& app, CommandContext& context) {
   command->add_option("--kind", flags->filter.kind, "of this kind: FlowOpen, WatchEvent ...");
   command->add_option("--grep", flags->filter.text, "with this text in what they say");
   command->add_option("--trace", flags->trace, "of one trace: its id, last, or last-apply");
+  command->add_option("--svg", flags->svg, "draw them as a space-time diagram into this file");
   command->add_flag("--lost", flags->filter.lost_only, "only lost ones");
   command->add_flag("--all", flags->filter.background,
                     "heartbeats, bookmarks and health checks too");

@@ -91,6 +91,26 @@ CommandResult RunProgram(const std::vector<std::string>& command,
   return result;
 }
 
+struct Background::Child {
+  asio::io_context context;
+  std::unique_ptr<process::process> process;
+};
+
+Background::Background(const std::vector<std::string>& command, const fs::path& log)
+    : child_(std::make_unique<Child>()) {
+  std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(log.c_str(), "we"), &std::fclose);
+  child_->process = std::make_unique<process::process>(
+      child_->context, FindProgram(command[0]),
+      std::vector<std::string>(command.begin() + 1, command.end()),
+      process::process_stdio{nullptr, out.get(), out.get()});
+}
+
+Background::~Background() {
+  boost::system::error_code error;
+  child_->process->request_exit(error);
+  child_->process->wait(error);
+}
+
 bool Eventually(const std::function<bool()>& done, int seconds) {
   const auto end = Clock::now() + std::chrono::seconds(seconds);
   while (!done()) {

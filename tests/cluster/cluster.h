@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,20 @@ struct CommandResult {
 CommandResult RunProgram(const std::vector<std::string>& command,
                          const std::map<std::string, std::string>& environment = {},
                          const std::string& input = "");
+
+// A program that runs in the background until the end of the scope (SIGTERM, then it is waited
+// for). Its output goes to `log`.
+class Background {
+ public:
+  Background(const std::vector<std::string>& command, const std::filesystem::path& log);
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+ private:
+  struct Child;
+  std::unique_ptr<Child> child_;
+};
 
 // Calls `done` every few milliseconds until it is true or the time is up. Returns whether it was.
 bool Eventually(const std::function<bool()>& done, int seconds = 20);

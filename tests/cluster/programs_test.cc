@@ -48,7 +48,8 @@ class ForkServerTest : public testing::Test {
   }
   std::string Request(const std::string& name, const std::vector<std::string>& more = {}) {
     // Port 1: no master answers there.
-    json::array arguments{"--name",       name, "--master", "tcp://127.0.0.1:1",
+    json::array arguments{"--name",       name,
+                          "--master",     "tcp://127.0.0.1:1",
                           "--ready-file", (folder_ / (name + ".ready")).string()};
     for (const std::string& argument : more) arguments.emplace_back(argument);
     return json::serialize(

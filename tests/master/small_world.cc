@@ -194,6 +194,7 @@ void SmallWorld::Call(const Message& message) {
   } else {
     response = Do(request, message.objects.empty() ? Object() : message.objects[0], &written);
   }
+  if (loses_answer()) return;
   response.set_request(request.request());
   Outbox outbox("master/apiserver", message.Context());
   outbox.Send(message.from, std::move(response),

@@ -51,6 +51,8 @@ class SmallWorld {
   // Of a call that is to fail: its code and reason; {0, ""}: it is handled.
   std::function<std::pair<uint32_t, std::string>(const bus::ApiRequest&)> refuse =
       [](const bus::ApiRequest&) { return std::pair<uint32_t, std::string>(0, ""); };
+  // Is the answer to a call lost?
+  std::function<bool()> loses_answer = [] { return false; };
   // Does this pod become Ready?
   std::function<bool(const Object&)> becomes_ready = [](const Object&) { return true; };
   // Do pods wait for a node?

@@ -309,6 +309,48 @@ TEST_F(DeploymentTest, AnOrphanedReplicaSetIsTakenIn) {
             Get().metadata().uid());
 }
 
+// A third of all calls fails, a tenth of the answers is lost: it takes longer, but the bounds hold
+// and the end is the same.
+TEST_F(DeploymentTest, ARollingUpdateSurvivesFailedCallsAndLostAnswers) {
+  Apply(MakeDeployment("web", 6, "nginx:1", "2", "1"));
+  Finish();
+  Random random(11);
+  world.refuse = [&](const bus::ApiRequest&) {
+    return random.Chance(0.3) ? std::pair<uint32_t, std::string>(500, "InternalError")
+                              : std::pair<uint32_t, std::string>(0, "");
+  };
+  world.loses_answer = [&] { return random.Chance(0.1); };
+  world.after_write = [&] {
+    ASSERT_LE(ActivePods(), 8);
+    ASSERT_GE(ReadyPods(), 5);
+  };
+  Apply(MakeDeployment("web", 6, "nginx:2", "2", "1"));
+  ASSERT_TRUE(world.RunUntil([this] { return IsDone(); }, 2h));
+  EXPECT_THAT(Images(), ElementsAre(testing::Pair("nginx:2", 6)));
+}
+
+std::string RunFromSeed(uint64_t seed) {
+  SmallWorld world(seed);
+  DeploymentController deployments;
+  ReplicaSetController replica_sets;
+  world.AddPart(std::string(DeploymentController::kAddress), &deployments);
+  world.AddPart(std::string(ReplicaSetController::kAddress), &replica_sets);
+  world.Apply(Object::From(MakeDeployment("web", 5, "nginx:1")));
+  world.Run(20s);
+  world.Apply(Object::From(MakeDeployment("web", 3, "nginx:2")));
+  world.Run(20s);
+  std::string all;
+  for (const Kind* kind : {&KindOf<Deployment>(), &KindOf<ReplicaSet>(), &KindOf<Pod>()}) {
+    for (const auto& [key, object] : world.objects(*kind)) StrAppend(&all, key, object.bytes());
+  }
+  return all;
+}
+
+TEST(Workloads, AreTheSameFromTheSameSeed) {
+  EXPECT_EQ(RunFromSeed(3), RunFromSeed(3));
+  EXPECT_NE(RunFromSeed(3), RunFromSeed(4));
+}
+
 TEST_F(DeploymentTest, IsQuietOnceComplete) {
   Apply(MakeDeployment("web", 3));
   Finish();

@@ -33,8 +33,8 @@ ClusterProcess Started(std::string name, pid_t pid, std::string address) {
   return {std::move(name), pid, ProcessStartTime(pid), std::move(address)};
 }
 
-std::vector<std::string> JournalFlags(const ClusterPaths& paths) {
-  return {"--data", paths.dir().string()};
+std::vector<std::string> DataFlags(const ClusterPaths& paths, const Topology& topology) {
+  return {"--data", paths.dir().string(), "--journal", topology.journal};
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ absl::Status Launcher::StartMaster(Topology* topology) {
     topology->api = StrCat("127.0.0.1:", *api);
     topology->endpoint = StrCat("tcp://127.0.0.1:", *bus);
   }
-  std::vector<std::string> arguments = JournalFlags(paths_);
+  std::vector<std::string> arguments = DataFlags(paths_, *topology);
   arguments.insert(arguments.end(), {"--endpoint", topology->endpoint, "--listen", topology->api,
                                      "--time-scale", std::to_string(topology->time_scale)});
   return Start(topology, "master", "kubemu-master", arguments, topology->api);
@@ -91,7 +91,8 @@ absl::Status Launcher::StartNodes(Topology* topology) {
     if (ClusterProcess* node = topology->Find(name); node && node->IsRunning()) continue;
     missing.emplace_back(name, topology->NodeAddress(number));
     boost::json::array arguments;
-    for (const std::string& argument : JournalFlags(paths_)) arguments.emplace_back(argument);
+    for (const std::string& argument : DataFlags(paths_, *topology))
+      arguments.emplace_back(argument);
     for (const std::string& argument :
          {std::string("--name"), name, std::string("--master"), topology->endpoint,
           std::string("--address"), missing.back().second, std::string("--cpu"),
@@ -127,7 +128,7 @@ absl::Status Launcher::StartNodes(Topology* topology) {
 
 absl::Status Launcher::StartBalancer(Topology* topology) {
   if (ClusterProcess* lb = topology->Find("lb"); lb && lb->IsRunning()) return absl::OkStatus();
-  std::vector<std::string> arguments = JournalFlags(paths_);
+  std::vector<std::string> arguments = DataFlags(paths_, *topology);
   arguments.insert(arguments.end(),
                    {"--master", topology->endpoint, "--addresses", topology->BalancerPool(),
                     "--time-scale", std::to_string(topology->time_scale)});

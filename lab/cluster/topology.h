@@ -55,9 +55,10 @@ struct Topology {
   std::string memory = "8Gi";  // per node
   int pods = 110;              // per node
   double time_scale = 1;
-  int block = 0;         // address block, see NodeAddress
-  std::string api;       // "127.0.0.1:6443"
-  std::string endpoint;  // the master's ZeroMQ endpoint
+  std::string journal = "on";  // or "off": no process records its messages
+  int block = 0;               // address block, see NodeAddress
+  std::string api;             // "127.0.0.1:6443"
+  std::string endpoint;        // the master's ZeroMQ endpoint
   std::vector<ClusterProcess> processes;
 
   // Block b: nodes at 127.(2b+1).0.1, .2 ...; lb's pool is 127.(2b+2).0.0/24.

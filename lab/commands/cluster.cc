@@ -105,6 +105,7 @@ absl::StatusOr<Topology> Plan(const UpFlags& flags, const CLI::App& command,
   if (given("--cpu")) topology.cpu = flags.wanted.cpu;
   if (given("--memory")) topology.memory = flags.wanted.memory;
   if (given("--pods")) topology.pods = flags.wanted.pods;
+  if (given("--journal")) topology.journal = flags.wanted.journal;
   if (given("--time-scale") && flags.wanted.time_scale != topology.time_scale) {
     if (AnyRunning(topology)) {
       return absl::FailedPreconditionError(
@@ -217,6 +218,11 @@ void AddUpCommand(CLI::App& app, CommandContext& context) {
       ->add_option("--time-scale", flags->wanted.time_scale,
                    "divides Kubernetes' durations: with 10, 40 s become 4 s")
       ->check(CLI::Range(0.01, 1000.0))
+      ->capture_default_str();
+  command
+      ->add_option("--journal", flags->wanted.journal,
+                   "on or off: record every message, to observe")
+      ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
   CLI::Option* fresh = command->add_flag("--fresh", flags->fresh, "forget an earlier state");
   command->add_flag("--keep", flags->keep, "go on with an earlier state (default)")

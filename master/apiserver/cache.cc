@@ -20,16 +20,24 @@ Cache::Cache() : kinds_(AllKinds().size()) {}
 
 CacheEvent Cache::Put(const Object& object) {
   OfKind& slot = kinds_[object.kind().id];
-  Object& place = slot.objects[object.key()];
-  CacheEvent event{object.revision(), std::move(place), object};
-  place = object;
+  CacheEvent event{object.revision(), Object(), object};
+  if (const auto known = slot.index.find(object.key()); known != slot.index.end()) {
+    event.before = std::exchange(known->second->second, object);
+  } else {
+    const auto added = slot.objects.emplace(object.key(), object).first;
+    slot.index.emplace(added->first, added);
+  }
   Advance(event, &slot);
   return event;
 }
 
 CacheEvent Cache::Remove(const Object& last) {
   OfKind& slot = kinds_[last.kind().id];
-  slot.objects.erase(last.key());
+  if (const auto known = slot.index.find(last.key()); known != slot.index.end()) {
+    const Objects::iterator gone = known->second;
+    slot.index.erase(known);
+    slot.objects.erase(gone);
+  }
   CacheEvent event{last.revision(), last, Object()};
   Advance(event, &slot);
   return event;
@@ -47,9 +55,9 @@ void Cache::Start(uint64_t revision) {
 }
 
 Object Cache::Find(const Kind& kind, std::string_view ns, std::string_view name) const {
-  const Objects& objects = kinds_[kind.id].objects;
-  const auto it = ns.empty() ? objects.find(name) : objects.find(StrCat(ns, "/", name));
-  return it == objects.end() ? Object() : it->second;
+  const OfKind& slot = kinds_[kind.id];
+  const auto it = ns.empty() ? slot.index.find(name) : slot.index.find(StrCat(ns, "/", name));
+  return it == slot.index.end() ? Object() : it->second->second;
 }
 
 const Cache::Objects& Cache::All(const Kind& kind) const {

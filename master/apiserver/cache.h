@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "master/apiserver/event_log.h"
@@ -52,6 +53,9 @@ class Cache {
  private:
   struct OfKind {
     Objects objects;
+    // The same by key, for lookups: keys have long beginnings in common, which a tree compares
+    // again and again. The keys are those of `objects`; never iterated.
+    std::unordered_map<std::string_view, Objects::iterator> index;
     EventLog log;
   };
   void Advance(const CacheEvent& event, OfKind* slot);

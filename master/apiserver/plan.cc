@@ -35,6 +35,7 @@ OrStatus<WritePlan> PutPlan(const ApiCall& call, const Object& old, MutableObjec
         StrCat("etcdserver: request is too large: the object has ", size, " bytes, at most ",
                kObjectBytesMax, " are stored"));
   }
+  if (!call.dry_run) MutableMetaOf(object.get())->set_resource_version(StrCat(world.next_revision));
   plan.object = Object::Of(std::move(object), world.trace);
   plan.store = call.dry_run ? WritePlan::Store::kNothing : WritePlan::Store::kPut;
   return plan;
@@ -88,8 +89,10 @@ OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
 }  // namespace
 
 OrStatus<WritePlan> PlanWrite(const ApiCall& call, World& world) {
-  const Object old = world.cache.Find(*call.kind, call.ns, call.name);
-  if (std::optional<ApiStatus> refused = AuthorizeNode(call, old)) return *std::move(refused);
+  if (IsNodeProcess(call.process)) {
+    const Object old = world.cache.Find(*call.kind, call.ns, call.name);
+    if (std::optional<ApiStatus> refused = AuthorizeNode(call, old)) return *std::move(refused);
+  }
   return PlanByAction(call, world);
 }
 

@@ -28,6 +28,9 @@ struct World {
   WallTime wall;
   Random& random;
   Trace trace;  // of the request; written objects carry it
+  // The revision that the write will most likely get: written objects carry it, so that the store,
+  // which has the last word, need not make another copy to put it in.
+  uint64_t next_revision = 0;
 };
 
 // What a write comes to: one operation on one key of the store, or none.

@@ -60,7 +60,10 @@ void Writes::StartCollection(const ApiCall& call, const std::vector<Object>& obj
 }
 
 bool Writes::Try(uint64_t id, Write& write, Env& env) {
-  World world{*cache_, *addresses_, env.wall, env.random, write.trace};
+  // Everything in flight is before this write in the store's queue.
+  const size_t before = in_flight_.size() - in_flight_.contains(id);
+  World world{*cache_,    *addresses_, env.wall,
+              env.random, write.trace, cache_->revision() + before + 1};
   OrStatus<WritePlan> plan = PlanWrite(write.call, world);
   if (!plan.ok()) {
     Answer(write.caller, ApiAnswer::Failure(std::move(plan.status())), env);

@@ -6,7 +6,7 @@
 namespace kubemu {
 
 // The Kubernetes version that the API server, kubelet and kube-proxy show.
-inline constexpr std::string_view kKubernetesVersion = "v1.33.1";
+inline constexpr std::string_view kKubernetesVersion = "v1.33.0";
 
 }  // namespace kubemu
 

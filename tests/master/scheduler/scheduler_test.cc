@@ -249,5 +249,25 @@ TEST_F(SchedulerTest, ThousandsOfPodsOnAHundredNodesAreDecidedQuickly) {
   RecordProperty("pods_per_second", std::to_string(3000 / took.count()));
 }
 
+// Which node each of some equal pods gets: chance decides, from the seed.
+std::string DecisionsFrom(uint64_t seed) {
+  Scheduler scheduler;
+  OnePart api(std::string(Scheduler::kAddress), &scheduler, seed);
+  api.Settle();
+  for (int i = 0; i < 8; ++i) api.Put(Object::From(MakeNode(StrCat("node-", i))));
+  for (int i = 0; i < 20; ++i) api.Put(Object::From(MakePod(StrCat("pod-", i), "100m")));
+  api.Advance(1ms);
+  std::string decisions;
+  for (const OnePart::Call& call : api.TakeCalls()) {
+    StrAppend(&decisions, call.object.As<Pod>().spec().node_name(), " ");
+  }
+  return decisions;
+}
+
+TEST(SchedulerChance, DecidesTheSameFromTheSameSeed) {
+  EXPECT_EQ(DecisionsFrom(5), DecisionsFrom(5));
+  EXPECT_NE(DecisionsFrom(5), DecisionsFrom(6));
+}
+
 }  // namespace
 }  // namespace kubemu

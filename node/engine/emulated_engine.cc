@@ -56,6 +56,7 @@ void EmulatedEngine::OnRequest(const Message& message, Env& env) {
       bus::EngineStatus status;
       status.set_number(message.As<bus::EngineStatusRequest>().number());
       status.set_version(kVersion);
+      status.set_events(events_);
       return env.outbox.Send(message.from, std::move(status));
     }
     case bus::RUN_POD_SANDBOX:
@@ -343,6 +344,7 @@ Time EmulatedEngine::NextWake() const {
 
 void EmulatedEngine::Send(bus::EngineEvent event, Env& env) {
   if (down_) return;
+  event.set_sequence(++events_);
   env.outbox.SendAs(address_, kubelet_, std::move(event));
 }
 

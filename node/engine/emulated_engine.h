@@ -79,6 +79,7 @@ class EmulatedEngine : public Component {
   const std::string address_;
   const std::string kubelet_;
   bool down_ = false;
+  uint64_t events_ = 0;  // sent so far
   Sandboxes sandboxes_;
   PodNetwork network_;
   IpPool addresses_;

@@ -16,6 +16,8 @@ using k8s::core::v1::Pod;
 
 // A worker whose wake has passed although it was just stepped is looked at again after this.
 constexpr Duration kWakeMin = 100ms;
+// How soon after a missing engine event the engine is asked for everything again.
+constexpr Duration kGapInterval = 1s;
 
 }  // namespace
 
@@ -51,11 +53,14 @@ void Kubelet::Receive(const Message& message, Env& env) {
     default:
       break;
   }
+  if (message.kind == bus::ENGINE_STATUS) {
+    CheckSequence(message.As<bus::EngineStatus>().events(), false, env);
+  }
   const std::string cidr = node_.pod_cidr();
   NodeAgent::Context node_context{calls_, events_, env};
   node_.Receive(message, node_context);
   if (const auto result = calls_.Receive(message)) OnCallResult(*result, env);
-  if (node_.TakeEngineBack() || node_.pod_cidr() != cidr) OnEngineBack(env);
+  if (node_.TakeEngineBack() || node_.pod_cidr() != cidr) AskEngineAgain(env);
   for (const Informer::Change& change : pods_.Receive(message, env)) OnPod(change, env);
 }
 
@@ -63,6 +68,7 @@ void Kubelet::Tick(Env& env) {
   NodeAgent::Context node_context{calls_, events_, env};
   node_.Tick(node_context);
   pods_.Tick(env);
+  if (ask_again_.Take(env.now)) AskEngineAgain(env);
   for (const CallResult& result : calls_.Expired(env.now)) OnCallResult(result, env);
   while (!queue_.empty() && queue_.begin()->first <= env.now) {
     const auto it = workers_.find(queue_.begin()->second);
@@ -72,7 +78,8 @@ void Kubelet::Tick(Env& env) {
 }
 
 Time Kubelet::NextWake() const {
-  const Time wake = std::min({node_.NextWake(), pods_.NextWake(), calls_.NextWake()});
+  const Time wake =
+      std::min({node_.NextWake(), pods_.NextWake(), calls_.NextWake(), ask_again_.at()});
   return queue_.empty() ? wake : std::min(wake, queue_.begin()->first);
 }
 
@@ -156,6 +163,7 @@ void Kubelet::OnEngineEvent(const Message& message, Env& env) {
   if (event.type() == bus::EngineEvent::IMAGE_PULLED) {
     node_.AddImage(event.image(), NodeImage{event.image_id(), event.image_bytes()});
   }
+  CheckSequence(event.sequence(), true, env);
   const auto it = workers_.find(event.pod_uid());
   if (it == workers_.end()) return;
   PodContext context = Context(env);
@@ -214,11 +222,20 @@ void Kubelet::OnCallResult(const CallResult& result, Env& env) {
   Step(it, env);
 }
 
-// The engine answers (again), or the node has got its addresses: every pod looks after itself.
-void Kubelet::OnEngineBack(Env& env) {
+// A gap in the engine's events means that the kubelet has missed one: what it holds may be old.
+void Kubelet::CheckSequence(uint64_t sequence, bool is_event, Env& env) {
+  const uint64_t expected = engine_events_ + (is_event ? 1 : 0);
+  if (sequence <= engine_events_) return;  // doubled, or late
+  engine_events_ = sequence;
+  if (sequence > expected && !ask_again_.IsSet()) ask_again_.Set(env.now + kGapInterval);
+}
+
+// The engine answers again, has told something that got lost, or the node has got its addresses:
+// every pod asks for what it needs to know.
+void Kubelet::AskEngineAgain(Env& env) {
   std::vector<std::string> uids;
   for (auto& [uid, worker] : workers_) {
-    worker.OnEngineBack(env.now);
+    worker.AskEngineAgain(env.now);
     uids.push_back(uid);
   }
   for (const std::string& uid : uids) {

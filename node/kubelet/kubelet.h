@@ -40,7 +40,8 @@ class Kubelet : public Component {
   void OnEngineEvent(const Message& message, Env& env);
   void OnProbeResult(const Message& message, Env& env);
   void OnCallResult(const CallResult& result, Env& env);
-  void OnEngineBack(Env& env);
+  void CheckSequence(uint64_t sequence, bool is_event, Env& env);
+  void AskEngineAgain(Env& env);
   void Step(Workers::iterator it, Env& env);
   void AdmitPod(PodWorker& worker, PodContext& context);
   void SetWake(const std::string& uid, Time wake);
@@ -54,7 +55,9 @@ class Kubelet : public Component {
   EventRecorder events_;
   LogRelay logs_;
   uint64_t next_probe_ = 1;
-  Workers workers_;                                      // by pod uid
+  uint64_t engine_events_ = 0;  // sequence of the last one known
+  Deadline ask_again_;          // after a gap; not at once, or a lossy bus would make a storm of it
+  Workers workers_;             // by pod uid
   std::map<std::string, std::set<std::string>> by_key_;  // "namespace/name" to uids
   std::map<std::string, Time> wakes_;                    // by pod uid
   std::set<std::pair<Time, std::string>> queue_;         // the same, in order

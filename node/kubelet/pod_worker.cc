@@ -277,7 +277,7 @@ void PodWorker::OnProbeResult(const bus::ProbeResult& result, PodContext& contex
   containers_.OnProbeResult(result, Terminating(), context);
 }
 
-void PodWorker::OnEngineBack(Time now) {
+void PodWorker::AskEngineAgain(Time now) {
   if (engine_.IsSet()) engine_.Set(now);
   containers_.AskAgain(now);
 }

@@ -44,8 +44,8 @@ class PodWorker {
   void OnEngineEvent(const bus::EngineEvent& event, PodContext& context);
   void OnProbeResult(const bus::ProbeResult& result, PodContext& context);
   void OnCallResult(const CallResult& result, PodContext& context);
-  // The engine answers again after a silence.
-  void OnEngineBack(Time now);
+  // What the engine was asked is asked again: it was silent, or an answer got lost.
+  void AskEngineAgain(Time now);
 
   void Sync(PodContext& context);
   Time NextWake() const;

@@ -30,7 +30,7 @@ void NodeWorld::Recorder::Receive(const Message& message, Env& env) {
   world_->iptables_.push_back({env.now, message});
 }
 
-NodeWorld::NodeWorld(Settings settings) : settings_(std::move(settings)) {
+NodeWorld::NodeWorld(Settings settings) : settings_(std::move(settings)), random_(settings_.seed) {
   Start();
 }
 
@@ -45,7 +45,8 @@ void NodeWorld::Start() {
   engine_ = std::make_unique<EmulatedEngine>(
       EmulatedEngine::Options{.node = "node-1", .pull_delay = settings_.pull_delay});
   recorder_ = std::make_unique<Recorder>(this);
-  process_ = std::make_unique<Process>(Process::Options{"node-1", epoch_, 7}, &journal_);
+  process_ =
+      std::make_unique<Process>(Process::Options{"node-1", epoch_, settings_.seed}, &journal_);
   process_->Add("node-1/kubelet", kubelet_.get());
   process_->Add("node-1/engine", engine_.get());
   process_->Alias("node-1/pod/", engine_.get());
@@ -87,6 +88,7 @@ bool NodeWorld::RunUntil(const std::function<bool()>& done, Duration limit) {
 }
 
 void NodeWorld::Inject(Message message) {
+  if (message.from == "master/apiserver" && random_.Chance(settings_.loss)) return;
   message.id = next_id_++;
   if (message.trace.trace_id == 0) message.trace.trace_id = message.id;
   process_->Deliver(std::move(message), now_, wall());
@@ -202,21 +204,29 @@ void NodeWorld::StartWatch(const Message& message) {
   const std::pair<std::string, uint64_t> who{message.from, request.stream()};
   Watch& watch = watches_[who];
   watch = Watch{request.generation(), request.kind(), request.field_selector()};
-  if (request.revision() != 0) return;
-  for (const auto& [key, object] : objects_) {
-    if (Selected(watch, object)) SendEvent(who, watch, bus::WatchEvent::ADDED, object);
+  if (request.revision() != 0) {
+    for (const Past& past : history_) {
+      if (past.revision <= request.revision() || !Selected(watch, past.object)) continue;
+      SendEvent(who, watch, past.type, past.object, past.revision);
+    }
+    return;
   }
-  SendEvent(who, watch, bus::WatchEvent::SYNCED, Object());
+  for (const auto& [key, object] : objects_) {
+    if (Selected(watch, object)) {
+      SendEvent(who, watch, bus::WatchEvent::ADDED, object, object.revision());
+    }
+  }
+  SendEvent(who, watch, bus::WatchEvent::SYNCED, Object(), revision_);
 }
 
 void NodeWorld::SendEvent(const std::pair<std::string, uint64_t>& who, Watch& watch,
-                          bus::WatchEvent::Type type, const Object& object) {
+                          bus::WatchEvent::Type type, const Object& object, uint64_t revision) {
   bus::WatchEvent event;
   event.set_stream(who.second);
   event.set_generation(watch.generation);
   event.set_sequence(watch.sequence++);
   event.set_type(type);
-  event.set_revision(revision_);
+  event.set_revision(revision);
   std::vector<Object> objects;
   if (object) objects.push_back(object);
   Outbox outbox("master/apiserver", {});
@@ -225,8 +235,9 @@ void NodeWorld::SendEvent(const std::pair<std::string, uint64_t>& who, Watch& wa
 }
 
 void NodeWorld::Notify(bus::WatchEvent::Type type, const Object& object) {
+  history_.push_back({revision_, type, object});
   for (auto& [who, watch] : watches_) {
-    if (Selected(watch, object)) SendEvent(who, watch, type, object);
+    if (Selected(watch, object)) SendEvent(who, watch, type, object, revision_);
   }
 }
 

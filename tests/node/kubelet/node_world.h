@@ -32,10 +32,12 @@ class NodeWorld {
  public:
   struct Settings {
     Duration pull_delay{};
+    uint64_t seed = 7;
     int pods = 110;
     std::string cpu = "4";
     bool answers = true;     // the API server is there
     bool gives_cidr = true;  // node IPAM
+    double loss = 0;         // of messages from the API server
   };
 
   NodeWorld() : NodeWorld(Settings{}) {}
@@ -116,7 +118,7 @@ class NodeWorld {
   void Answer(const Message& request);
   void StartWatch(const Message& message);
   void SendEvent(const std::pair<std::string, uint64_t>& who, Watch& watch,
-                 bus::WatchEvent::Type type, const Object& object);
+                 bus::WatchEvent::Type type, const Object& object, uint64_t revision);
   void Notify(bus::WatchEvent::Type type, const Object& object);
   Object Store(std::unique_ptr<google::protobuf::Message> object, bool created);
   bool Selected(const Watch& watch, const Object& object) const;
@@ -127,6 +129,7 @@ class NodeWorld {
   uint64_t revision_ = 100;
   uint64_t next_uid_ = 1;
   uint64_t next_id_ = 1'000'000;
+  Random random_{1};
   Journal journal_{nullptr};
   std::unique_ptr<Kubelet> kubelet_;
   std::unique_ptr<EmulatedEngine> engine_;
@@ -134,6 +137,12 @@ class NodeWorld {
   std::unique_ptr<Process> process_;
   std::map<std::pair<uint32_t, std::string>, Object> objects_;
   std::map<std::pair<std::string, uint64_t>, Watch> watches_;
+  struct Past {
+    uint64_t revision;
+    bus::WatchEvent::Type type;
+    Object object;
+  };
+  std::vector<Past> history_;  // of all changes, for watches that begin in the past
   std::vector<Seen> calls_;
   std::vector<Seen> outside_;
   std::vector<Seen> iptables_;

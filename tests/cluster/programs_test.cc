@@ -131,6 +131,16 @@ TEST(Programs, ListenOnlyOnLoopbackAddressesUnlessInsecure) {
   EXPECT_THAT(http.err, HasSubstr("--insecure"));
 }
 
+TEST(Programs, EndWithTheirParentWhenTold) {
+  const CommandResult result =
+      RunProgram({"sh", "-c",
+                  StrCat("true | ", Program("kubemu-lb"), " --endpoint tcp://127.0.0.1:0",
+                         " --master tcp://127.0.0.1:1 --exit-with-parent 0")});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, testing::StartsWith("ready {\"process\":\"lb\","));
+  EXPECT_THAT(result.err, HasSubstr("its parent is gone"));
+}
+
 TEST(Programs, WrongValuesOfFlagsAreNamed) {
   const std::vector<std::vector<std::string>> commands = {
       {"kubemu-lb", "--time-scale", "0"},

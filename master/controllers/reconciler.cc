@@ -161,7 +161,7 @@ bool Reconciler::Settle(const std::string& key, Time deadline, Env& env) {
   KUBEMU_CHECK(it != in_work_.end());
   const InWork& work = it->second;
   const bool seen = HasSeenAll(work);
-  if (!work.failed && !seen && deadline > env.now) return false;
+  if (!seen && deadline > env.now) return false;
   if (work.failed || !seen) {
     queue_.Fail(key, work.trace, env.now);
   } else {

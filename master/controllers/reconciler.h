@@ -27,8 +27,9 @@ class Reconciler : public Component {
  public:
   // Calls in flight; past it no further key is taken.
   static constexpr size_t kCallsMax = 1000;
-  // How long a key waits for the caches to show its writes before it is looked at again.
-  static constexpr Duration kCacheLagMax = 5s;
+  // How long a key waits for the caches to show its writes before it is looked at again. Longer
+  // than a cache needs to heal: a watch event that was lost is missed at the next bookmark.
+  static constexpr Duration kCacheLagMax = 6 * Informer::kBookmarkInterval;
 
   void Receive(const Message& message, Env& env) final;
   void Tick(Env& env) final;

@@ -191,12 +191,20 @@ void ReplicaSetController::Manage(const Object& set, State& state, Env& env) {
   }
 }
 
+std::string ReplicaSetController::NextName(const Object& set, State& state, Env& env) const {
+  while (!state.unknown.empty()) {
+    std::string name = std::move(state.unknown.extract(state.unknown.begin()).value());
+    if (!source(kPods).Find(ObjectKey(set.meta().namespace_(), name))) return name;
+  }
+  const std::string base = StrCat(set.meta().name(), "-").substr(0, kPodNameBaseMax);
+  return base + env.random.Suffix(kSuffixLength);
+}
+
 void ReplicaSetController::CreateBatch(const Object& set, State& state, Env& env) {
   const int count = std::min(state.batch, state.left);
-  const std::string base = StrCat(set.meta().name(), "-").substr(0, kPodNameBaseMax);
   state.batch_failed = false;
   for (int i = 0; i < count; ++i) {
-    const std::string name = base + env.random.Suffix(kSuffixLength);
+    const std::string name = NextName(set, state, env);
     const uint64_t call = Create(Object::From(PodFromTemplate(set, name)), env);
     state.requests[call] = Request{Purpose::kCreate, name, ""};
     ++state.unanswered;
@@ -260,8 +268,10 @@ bool ReplicaSetController::Created(const std::string& key, const Request& reques
     state.left = 0;
   } else {
     state.batch_failed = true;
-    if (!state.failure) state.failure = ReplicaFailure{"FailedCreate", result.message};
-    if (set && result.code != 504) {
+    const bool exists = result.reason == "AlreadyExists";
+    if (exists || result.code == 504) state.unknown.insert(request.pod);
+    if (!exists && !state.failure) state.failure = ReplicaFailure{"FailedCreate", result.message};
+    if (set && !exists && result.code != 504) {
       events_.Record(ReferenceTo(set), "Warning", "FailedCreate",
                      StrCat("Error creating: ", result.message), env);
     }

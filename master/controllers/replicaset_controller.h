@@ -57,6 +57,9 @@ class ReplicaSetController final : public Reconciler {
     int batch = 0;
     int unanswered = 0;
     bool batch_failed = false;
+    // Names of pods that may or may not have been made (no answer came, or the cache does not show
+    // them yet): they are tried again before new ones, so that no pod is made in their place.
+    std::set<std::string> unknown;
   };
 
   void SetChanged(const Informer::Change& change, Trace trace);
@@ -69,6 +72,7 @@ class ReplicaSetController final : public Reconciler {
   void Claim(const Object& set, State& state, Env& env);
   std::vector<Object> Group(const Object& set) const;
   void Manage(const Object& set, State& state, Env& env);
+  std::string NextName(const Object& set, State& state, Env& env) const;
   void CreateBatch(const Object& set, State& state, Env& env);
   void DeletePods(const Object& set, int count, State& state, Env& env);
   void UpdateStatus(const Object& set, State& state, Env& env);

@@ -40,15 +40,16 @@ inline constexpr Duration kStatusInterval = 10s;
 inline constexpr Duration kStatusReportInterval = 5min;
 inline constexpr Duration kRegisterDelayMin = 100ms;
 inline constexpr Duration kRegisterDelayMax = 7s;
+// Without an answer the engine is down (pkg/kubelet/kubelet.go, maxWaitForContainerRuntime).
+inline constexpr Duration kEngineTimeout = 30s;
 inline constexpr Duration kBackOffMin = 10s;
 inline constexpr Duration kBackOffMax = 300s;
 inline constexpr Duration kGraceMin = 2s;  // after a preStop hook took the rest
 
 // kubemu's own.
 inline constexpr Duration kEnginePollInterval = 5s;
-inline constexpr Duration kEngineTimeout = 2s;  // without an answer the engine is down
-inline constexpr Duration kAskAgain = 2s;       // the engine has not answered a request
-inline constexpr Duration kWriteAgain = 1s;     // the API server has not taken a write
+inline constexpr Duration kAskAgain = 2s;    // the engine has not answered a request
+inline constexpr Duration kWriteAgain = 1s;  // the API server has not taken a write
 // How long a pod that is just starting keeps the status it was created with, so that one that runs
 // by then is written once.
 inline constexpr Duration kFirstWriteDelay = 200ms;

@@ -66,7 +66,7 @@ void NodeAgent::Receive(const Message& message, Context& context) {
 void NodeAgent::Tick(Context& context) {
   informer_.Tick(context.env);
   context.env.outbox.Because(Trace{});
-  if (poll_timeout_.Take(context.env.now) && poll_open_ && health_.engine_up) {
+  if (engine_silent_.Take(context.env.now) && health_.engine_up) {
     health_.engine_up = false;
     SyncStatus(false, context);
   }
@@ -78,24 +78,21 @@ void NodeAgent::Tick(Context& context) {
 }
 
 Time NodeAgent::NextWake() const {
-  return std::min({informer_.NextWake(), poll_.at(), poll_timeout_.at(), register_.at(),
+  return std::min({informer_.NextWake(), poll_.at(), engine_silent_.at(), register_.at(),
                    status_.at(), lease_.at()});
 }
 
 void NodeAgent::PollEngine(Context& context) {
   bus::EngineStatusRequest request;
   request.set_number(++poll_number_);
-  poll_open_ = true;
   context.env.outbox.Send(options_.node + "/engine", std::move(request));
-  poll_timeout_.Set(context.env.now + kEngineTimeout);
   poll_.Set(context.env.now + kEnginePollInterval);
 }
 
 void NodeAgent::OnEngineStatus(const Message& message, Context& context) {
   const auto& status = message.As<bus::EngineStatus>();
   if (status.number() != poll_number_) return;  // late
-  poll_open_ = false;
-  poll_timeout_.Clear();
+  engine_silent_.Set(context.env.now + kEngineTimeout);
   health_.engine_version = status.version();
   if (std::exchange(health_.engine_up, true)) return;
   engine_back_ = true;

@@ -67,9 +67,8 @@ class NodeAgent {
   NodeHealthState health_;
   bool engine_back_ = false;
   uint64_t poll_number_ = 0;
-  bool poll_open_ = false;  // the last poll has no answer yet
   Deadline poll_;           // next poll
-  Deadline poll_timeout_;
+  Deadline engine_silent_;  // for too long
 
   Registration registration_ = Registration::kNone;
   Duration register_delay_ = kRegisterDelayMin;

@@ -109,7 +109,7 @@ TEST(KubeletNode, EngineDownMakesItNotReadyAndBackReady) {
   bus::EngineControl control;
   control.set_down(true);
   world.Send("lab", "node-1/engine", control);
-  EXPECT_TRUE(world.RunUntil([&] { return !Ready(world); }, 8s));
+  EXPECT_TRUE(world.RunUntil([&] { return !Ready(world); }, 36s));
   EXPECT_EQ(ConditionText(world.Node(), "Ready"),
             "False KubeletNotReady: container runtime is down");
   EXPECT_THAT(world.Events("node-1"),

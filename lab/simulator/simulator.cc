@@ -262,6 +262,14 @@ void Simulator::HandleDoor(SimProcess& from, const Message& message) {
     }
     from.process->Inject(from.name + "/door", message.from, std::move(result), now_, wall(),
                          message.Context());
+  } else if (message.kind == bus::PEER_ENDPOINT) {
+    // Dialled from now on, also while nobody is there.
+    const std::string& peer = message.As<bus::PeerEndpoint>().process();
+    if (peer == from.name || !processes_.contains(peer)) return;
+    const bool added = sessions_.insert(Ordered(from.name, peer)).second;
+    if (!added || Get(peer).program == nullptr) return;
+    Notify(peer, from.name, true, Latency());
+    Notify(from.name, peer, true, Latency());
   } else if (message.kind == bus::UNLISTEN) {
     const auto& unlisten = message.As<bus::Unlisten>();
     const SocketAddress address{Ipv4(unlisten.ip()), static_cast<uint16_t>(unlisten.port())};

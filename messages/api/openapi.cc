@@ -11,6 +11,7 @@
 #include "boost/json.hpp"
 #include "messages/api/json_forms.h"
 #include "messages/api/kinds.h"
+#include "messages/api/openapi_v2.h"
 #include "messages/api/proto_comments.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/options.pb.h"
@@ -203,20 +204,18 @@ std::string Hash(std::string_view text) {
   return hex;
 }
 
-std::string Document(const std::vector<const Kind*>& kinds, const std::string& prefix,
-                     const ProtoComments& comments) {
+json::object Document(const std::vector<const Kind*>& kinds, const std::string& prefix,
+                      const ProtoComments& comments) {
   Schemas schemas(comments);
   json::object paths;
   for (const Kind* kind : kinds) {
     schemas.AddKind(*kind);
     AddPaths(*kind, prefix, &paths);
   }
-  const json::object document = {
-      {"openapi", "3.0.0"},
-      {"info", json::object{{"title", "Kubernetes"}, {"version", "v1.33.0"}}},
-      {"paths", std::move(paths)},
-      {"components", json::object{{"schemas", schemas.Take()}}}};
-  return json::serialize(document);
+  return {{"openapi", "3.0.0"},
+          {"info", json::object{{"title", "Kubernetes"}, {"version", "v1.33.0"}}},
+          {"paths", std::move(paths)},
+          {"components", json::object{{"schemas", schemas.Take()}}}};
 }
 
 }  // namespace
@@ -228,12 +227,15 @@ OpenApi::OpenApi() {
     by_path[StrCat(kind->group.empty() ? "api/" : "apis/", kind->api_version())].push_back(kind);
   }
   json::object paths;
+  std::vector<json::object> parts;
   for (const auto& [path, kinds] : by_path) {
-    const std::string& document = documents_[path] = Document(kinds, path, comments);
+    parts.push_back(Document(kinds, path, comments));
+    const std::string& document = documents_[path] = json::serialize(parts.back());
     paths[path] =
         json::object{{"serverRelativeURL", StrCat("/openapi/v3/", path, "?hash=", Hash(document))}};
   }
   index_ = json::serialize(json::object{{"paths", std::move(paths)}});
+  v2_ = OpenApiV2Document(parts);
 }
 
 const std::string* OpenApi::Find(std::string_view path) const {

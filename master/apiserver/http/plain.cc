@@ -87,11 +87,10 @@ std::string Metrics(const ServerState& state) {
   return out;
 }
 
-// An empty v2 document is enough for every kubectl, and v3 has everything.
 std::optional<bus::HttpResponse> OpenApiDocument(uint64_t id, const HttpTarget& target,
                                                  const OpenApi& open_api) {
   constexpr std::string_view kV3 = "/openapi/v3";
-  if (target.path == "/openapi/v2") return PlainResponse(id, 200, kOpenApiV2Type, "");
+  if (target.path == "/openapi/v2") return PlainResponse(id, 200, kOpenApiV2Type, open_api.v2());
   if (!target.path.starts_with(kV3)) return std::nullopt;
   std::string_view rest = std::string_view(target.path).substr(kV3.size());
   if (rest.empty() || rest == "/") return PlainResponse(id, 200, kJson, open_api.index());

@@ -162,11 +162,15 @@ void ApiServer::OnStoreEvent(const Message& message, Env& env) {
       event.type() == bus::StoreEvent::PUT ? cache_.Put(object) : cache_.Remove(object);
   if (&object.kind() == &KindOf<Service>()) addresses_.Follow(change.before, change.after);
   if (&object.kind() == &KindOf<Event>() && change.after) events_.Written(object, env.now);
-  if (cache_.started()) watches_.Publish(object.kind(), change, env);
+  if (!cache_.started()) return;
+  watches_.Publish(object.kind(), change, env);
+  // The server's own Service and endpoints come back when somebody deletes them.
+  if (!change.after && object.key() == "default/kubernetes")
+    start_.Set(env.now + kStartRetryInterval);
 }
 
 void ApiServer::Advance(Env& env) {
-  if (ready_ || !cache_.started() || writes_.internal() > 0) return;
+  if (!start_.IsSet() || !cache_.started() || writes_.internal() > 0) return;
   std::vector<ApiCall> missing =
       MissingBootstrap(cache_, addresses_.ApiServerIp(), options_.ip, options_.port);
   if (missing.empty()) return BecomeReady(env);
@@ -181,6 +185,7 @@ void ApiServer::Advance(Env& env) {
 void ApiServer::BecomeReady(Env& env) {
   ready_ = true;
   start_.Clear();
+  // Nothing waits when what somebody has deleted is there again.
   for (const Message& message : std::exchange(early_, {})) {
     env.outbox.Because(message.Context());
     OnRequest(message, env);
@@ -291,6 +296,15 @@ void ApiServer::OnHttpResource(const Message& message, const HttpTarget& target,
   const auto& request = message.As<bus::HttpRequest>();
   if (path.subresource == "log" && request.method() == "GET")
     return logs_.Start(message.from, request, target, path, cache_, env);
+  if (path.subresource == "exec" || path.subresource == "attach" ||
+      path.subresource == "portforward") {
+    return env.outbox.Send(
+        message.from,
+        EncodeStatus(request.request(),
+                     api_error::BadRequest(StrCat(path.subresource,
+                                                  " is not supported: kubemu emulates "
+                                                  "containers, there is no process to reach"))));
+  }
   OrStatus<HttpCall> http = ToCall(request, target, path);
   if (!http.ok())
     return env.outbox.Send(message.from, EncodeStatus(request.request(), http.status()));

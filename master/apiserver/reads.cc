@@ -135,6 +135,8 @@ void Walk(const Cache::Range& range, const std::string& start, const Overlay& ov
 }  // namespace
 
 ApiAnswer GetObject(const ApiCall& call, const Cache& cache) {
+  if (!HasSubresource(*call.kind, call.subresource))
+    return ApiAnswer::Failure(api_error::PathNotFound());
   const Object object = cache.Find(*call.kind, call.ns, call.name);
   if (std::optional<ApiStatus> refused = AuthorizeNode(call, object))
     return ApiAnswer::Failure(*std::move(refused));

@@ -286,6 +286,13 @@ TEST_F(WritesTest, APodWaitsAMomentForTheDefaultServiceAccount) {
             "\"default\" not found");
 }
 
+TEST_F(WritesTest, TheServersOwnServiceComesBack) {
+  constexpr const char* kOwn = "/api/v1/namespaces/default/services/kubernetes";
+  EXPECT_EQ(master_.Http("DELETE", kOwn).status, 200u);
+  master_.Advance(ApiServer::kStartRetryInterval);
+  EXPECT_EQ(master_.Get(kOwn).Text("/spec/clusterIP"), "10.96.0.1");
+}
+
 TEST_F(WritesTest, SubresourcesThatAKindDoesNotHaveAreRefusedOnTheBusToo) {
   ConfigMap map;
   map.mutable_metadata()->set_name("m");

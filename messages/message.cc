@@ -61,6 +61,8 @@ const std::vector<MessageType>& Types() {
       Row<bus::LogResponse>(bus::LOG_RESPONSE),
       Row<bus::HealthCheck>(bus::HEALTH_CHECK),
       Row<bus::HealthCheckResult>(bus::HEALTH_CHECK_RESULT),
+      Row<bus::InspectRequest>(bus::INSPECT_REQUEST),
+      Row<bus::InspectResponse>(bus::INSPECT_RESPONSE),
       Row<bus::RunPodSandbox>(bus::RUN_POD_SANDBOX),
       Row<bus::StopPodSandbox>(bus::STOP_POD_SANDBOX),
       Row<bus::StartContainer>(bus::START_CONTAINER),

@@ -8,10 +8,10 @@
 
 #include "messages/component.h"
 #include "messages/core/ip.h"
+#include "messages/flow/flow_end.h"
+#include "messages/flow/http_response.h"
 #include "messages/process.h"
 #include "messages/program.h"
-#include "node/network/flow_end.h"
-#include "node/network/http_response.h"
 
 namespace kubemu {
 

@@ -48,9 +48,6 @@ std::string PatternText(std::string_view text, std::string_view pattern,
   return result;
 }
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool IsLower(char c) {
   return c >= 'a' && c <= 'z';
 }

@@ -30,7 +30,7 @@ struct Pointer {
 };
 
 // "~1" is a slash, "~0" a tilde.
-std::string Unescape(std::string_view token) {
+std::string UnescapePointer(std::string_view token) {
   std::string text;
   for (size_t i = 0; i < token.size(); ++i) {
     const std::string_view pair = token.substr(i, 2);
@@ -49,7 +49,7 @@ absl::StatusOr<Pointer> ParsePointer(std::string_view text) {
         StrCat("path \"", text, "\" must be empty or begin with '/'"));
   }
   for (const std::string_view token : StrSplit(text.substr(1), '/')) {
-    pointer.tokens.push_back(Unescape(token));
+    pointer.tokens.push_back(UnescapePointer(token));
   }
   return pointer;
 }

@@ -31,10 +31,6 @@ absl::Status Error(std::string_view text) {
   return absl::InvalidArgumentError(std::string(text));
 }
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // What stands before the suffix and what the suffix means.
 struct Number {
   bool negative = false;

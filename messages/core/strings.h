@@ -45,6 +45,9 @@ std::vector<std::string_view> StrSplit(std::string_view text, char separator);
 std::string StrJoin(const std::vector<std::string>& pieces, std::string_view separator);
 std::string_view StripSpaces(std::string_view text);
 std::string AsciiLower(std::string_view text);
+inline bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The whole text as a decimal number of type Integer; false if it is anything else or too large.
 template <std::integral Integer>

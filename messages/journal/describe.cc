@@ -152,6 +152,8 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
   } else if (message.kind == bus::LISTEN) {
     const auto& listen = message.As<bus::Listen>();
     record->set_what(Endpoint(listen.ip(), listen.port()));
+  } else if (message.kind == bus::INSPECT_REQUEST) {
+    record->set_what(message.As<bus::InspectRequest>().question());
   } else if (message.kind == bus::ENGINE_CONTROL) {
     record->set_what(message.As<bus::EngineControl>().down() ? "down" : "up");
   } else if (message.kind == bus::IPTABLES_RESTORE) {

@@ -11,10 +11,6 @@ namespace {
 
 constexpr int64_t kMB = 1'000'000;
 
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool TagExists(std::string_view tag) {
   static constexpr std::array<std::string_view, 15> kTags = {
       "latest", "stable",   "alpine", "mainline", "slim",  "perl",  "bookworm", "bullseye",

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "messages/component.h"
-#include "node/network/flow_end.h"
-#include "node/network/http_response.h"
+#include "messages/flow/flow_end.h"
+#include "messages/flow/http_response.h"
 #include "node/network/net_pod.h"
 
 namespace kubemu {

@@ -2,8 +2,8 @@
 
 #include "messages/core/strings.h"
 #include "messages/flow/flow_relay.h"
+#include "messages/flow/http_response.h"
 #include "messages/proto/flow.pb.h"
-#include "node/network/http_response.h"
 
 namespace kubemu {
 namespace {

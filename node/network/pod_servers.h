@@ -11,9 +11,9 @@
 
 #include "messages/component.h"
 #include "messages/core/deadline.h"
-#include "node/network/flow_end.h"
+#include "messages/flow/flow_end.h"
+#include "messages/flow/http_request_parser.h"
 #include "node/network/http_client.h"
-#include "node/network/http_request_parser.h"
 #include "node/network/net_pod.h"
 
 namespace kubemu {

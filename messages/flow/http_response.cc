@@ -1,11 +1,10 @@
-#include "node/network/http_response.h"
+#include "messages/flow/http_response.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 
 #include "messages/core/strings.h"
-#include "node/network/server_spec.h"
 
 namespace kubemu {
 
@@ -107,24 +106,6 @@ void HttpResponseReader::ReadHead() {
   const std::string rest = head_.substr(end + 4);
   head_.clear();
   if (!done_) Append(rest);
-}
-
-bool FetchTarget::Parse(std::string_view url, FetchTarget* target) {
-  static constexpr std::string_view kScheme = "http://";
-  target->url = std::string(url);
-  if (url.starts_with(kScheme)) {
-    url.remove_prefix(kScheme.size());
-  } else if (url.find("://") != std::string_view::npos) {
-    return false;
-  }
-  const size_t slash = std::min(url.find('/'), url.size());
-  const std::string_view place = url.substr(0, slash);
-  target->path = slash < url.size() ? std::string(url.substr(slash)) : "/";
-  const size_t colon = place.find(':');
-  target->host = std::string(place.substr(0, colon));
-  target->port = 80;
-  if (target->host.empty()) return false;
-  return colon == std::string_view::npos || ParseInteger(place.substr(colon + 1), &target->port);
 }
 
 }  // namespace kubemu

@@ -1,4 +1,4 @@
-#include "node/network/flow_end.h"
+#include "messages/flow/flow_end.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "node/network/http_request_parser.h"
+#include "messages/flow/http_request_parser.h"
 
 #include <algorithm>
 #include <charconv>

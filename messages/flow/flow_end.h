@@ -1,5 +1,5 @@
-#ifndef KUBEMU_NODE_NETWORK_FLOW_END_H_
-#define KUBEMU_NODE_NETWORK_FLOW_END_H_
+#ifndef KUBEMU_MESSAGES_FLOW_FLOW_END_H_
+#define KUBEMU_MESSAGES_FLOW_FLOW_END_H_
 
 #include <cstdint>
 #include <string>
@@ -77,4 +77,4 @@ class FlowEnd {
 
 }  // namespace kubemu
 
-#endif  // KUBEMU_NODE_NETWORK_FLOW_END_H_
+#endif  // KUBEMU_MESSAGES_FLOW_FLOW_END_H_

@@ -1,5 +1,5 @@
-#ifndef KUBEMU_NODE_NETWORK_HTTP_RESPONSE_H_
-#define KUBEMU_NODE_NETWORK_HTTP_RESPONSE_H_
+#ifndef KUBEMU_MESSAGES_FLOW_HTTP_RESPONSE_H_
+#define KUBEMU_MESSAGES_FLOW_HTTP_RESPONSE_H_
 
 #include <cstdint>
 #include <string>
@@ -53,4 +53,4 @@ class HttpResponseReader {
 
 }  // namespace kubemu
 
-#endif  // KUBEMU_NODE_NETWORK_HTTP_RESPONSE_H_
+#endif  // KUBEMU_MESSAGES_FLOW_HTTP_RESPONSE_H_

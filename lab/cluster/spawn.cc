@@ -24,12 +24,17 @@ namespace process = boost::process::v2;
 
 using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 
-// A session of its own: neither the terminal's Ctrl-C nor its hang-up reaches the process.
+// A session of its own: neither the terminal's Ctrl-C nor its hang-up reaches the process. And none
+// of our descriptors but the three given: a pipe that lives on in a detached process would keep
+// whoever reads its other end waiting for ever.
 struct NewSession {
   template <class Launcher>
   boost::system::error_code on_exec_setup(Launcher&, const process::filesystem::path&,
                                           const char* const*&) {
     if (setsid() < 0) return {errno, boost::system::system_category()};
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+      return {errno, boost::system::system_category()};
+    }
     return {};
   }
 };

@@ -46,17 +46,42 @@ struct UpFlags {
   bool keep = false;
 };
 
-// On a terminal one line that is written over; elsewhere a line each.
-void ShowProgress(const std::string& text) {
-  if (isatty(STDERR_FILENO) != 0) {
-    std::cerr << "\r\x1b[K" << text << std::flush;
-  } else {
-    std::cerr << text << '\n';
+// On a terminal one line that is written over; elsewhere a line for each new text.
+class ProgressLine {
+ public:
+  ProgressLine() = default;
+  ~ProgressLine() {
+    if (on_terminal_ && !text_.empty()) std::cerr << "\r\x1b[K" << std::flush;
   }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void Show(const std::string& text) {
+    if (text == text_) return;
+    text_ = text;
+    if (on_terminal_) {
+      std::cerr << "\r\x1b[K" << text << std::flush;
+    } else {
+      std::cerr << text << '\n';
+    }
+  }
+
+ private:
+  const bool on_terminal_ = isatty(STDERR_FILENO) != 0;
+  std::string text_;
+};
+
+absl::Status StartAll(const ClusterPaths& paths, Topology* topology) {
+  ProgressLine progress;
+  return Launcher(paths, [&progress](const std::string& text) { progress.Show(text); })
+      .Up(topology);
 }
 
-void EndProgress() {
-  if (isatty(STDERR_FILENO) != 0) std::cerr << "\r\x1b[K" << std::flush;
+absl::StatusOr<std::vector<std::string>> EndAll(const ClusterPaths& paths,
+                                                const Topology& topology) {
+  ProgressLine progress;
+  return Launcher(paths, [&progress](const std::string& text) { progress.Show(text); })
+      .Down(topology);
 }
 
 bool AnyRunning(const Topology& topology) {
@@ -124,9 +149,7 @@ void Up(UpFlags flags, const CLI::App& command, CommandContext& context) {
   flags.wanted.cluster = context.cluster;
   absl::StatusOr<Topology> topology = Plan(flags, command, *paths);
   if (!topology.ok()) return Fail(context, std::string(topology.status().message()));
-  Launcher launcher(*paths, ShowProgress);
-  const absl::Status up = launcher.Up(&*topology);
-  EndProgress();
+  const absl::Status up = StartAll(*paths, &*topology);
   if (!up.ok()) return Fail(context, std::string(up.message()));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -154,9 +177,7 @@ void Down(CommandContext& context, bool purge) {
                                 ClusterPaths::Home().string()));
   }
   if (!topology.ok()) return Fail(context, std::string(topology.status().message()));
-  Launcher launcher(*paths, ShowProgress);
-  const auto ended = launcher.Down(*topology);
-  EndProgress();
+  const auto ended = EndAll(*paths, *topology);
   if (!ended.ok()) return Fail(context, std::string(ended.status().message()));
   std::error_code error;
   if (purge) fs::remove_all(paths->dir(), error);

@@ -13,7 +13,7 @@ namespace {
 
 const std::string kNoNode;
 
-std::string Text(const absl::Status& status) {
+std::string MessageText(const absl::Status& status) {
   return std::string(status.message());
 }
 
@@ -24,14 +24,14 @@ OrStatus<Filter> Filter::Make(const ApiCall& call) {
   filter.ns_ = call.ns;
   if (!call.label_selector.empty()) {
     absl::StatusOr<LabelSelector> labels = LabelSelector::Parse(call.label_selector);
-    if (!labels.ok()) return api_error::BadRequest(Text(labels.status()));
+    if (!labels.ok()) return api_error::BadRequest(MessageText(labels.status()));
     filter.labels_ = *std::move(labels);
   }
   if (call.field_selector.empty()) return filter;
   absl::StatusOr<FieldSelector> fields = FieldSelector::Parse(call.field_selector);
-  if (!fields.ok()) return api_error::BadRequest(Text(fields.status()));
+  if (!fields.ok()) return api_error::BadRequest(MessageText(fields.status()));
   const absl::Status known = CheckFieldSelector(*call.kind->prototype, *fields);
-  if (!known.ok()) return api_error::BadRequest(Text(known));
+  if (!known.ok()) return api_error::BadRequest(MessageText(known));
   filter.fields_ = *std::move(fields);
   if (call.kind != &KindOf<k8s::core::v1::Pod>()) return filter;
   // The node of a pod is what watches are indexed by, and compared first.

@@ -21,7 +21,7 @@ using k8s::apps::v1::Deployment;
 using k8s::apps::v1::ReplicaSet;
 using k8s::autoscaling::v1::Scale;
 
-std::string Text(const absl::Status& status) {
+std::string ErrorText(const absl::Status& status) {
   return std::string(status.message());
 }
 
@@ -29,7 +29,7 @@ OrStatus<boost::json::value> Patched(const ApiCall& call, const boost::json::val
                                      const google::protobuf::Descriptor& type) {
   absl::StatusOr<boost::json::value> patch = ParseJson(call.patch);
   if (!patch.ok())
-    return api_error::BadRequest(StrCat("error decoding patch: ", Text(patch.status())));
+    return api_error::BadRequest(StrCat("error decoding patch: ", ErrorText(patch.status())));
   absl::StatusOr<boost::json::value> result = boost::json::value();
   switch (call.patch_type) {
     case bus::MERGE:
@@ -75,7 +75,7 @@ OrStatus<MutableObject> PatchObject(const ApiCall& call, const Message& original
   MutableObject object(original.New());
   FieldErrors fields;
   const absl::Status decoded = FromJson(*patched, object.get(), &fields);
-  if (!decoded.ok()) return InvalidPatch(call, Text(decoded));
+  if (!decoded.ok()) return InvalidPatch(call, ErrorText(decoded));
   if (call.strict) {
     if (const std::string complaint = StrictComplaint(fields); !complaint.empty())
       return InvalidPatch(call, complaint);

@@ -2,6 +2,7 @@
 #define KUBEMU_MASTER_CONTROLLERS_CONDITIONS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,9 +14,11 @@ namespace kubemu {
 // Conditions of nodes, pods and namespaces are different messages with the same fields.
 
 // Whole seconds, as in Kubernetes.
+inline int64_t WallSeconds(WallTime wall) {
+  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+}
 inline void SetTime(WallTime wall, k8s::meta::v1::Time* time) {
-  using std::chrono::duration_cast;
-  time->set_seconds(duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count());
+  time->set_seconds(WallSeconds(wall));
 }
 
 // Null if there is no condition of that type.

@@ -40,11 +40,6 @@ Object WithStatus(const Object& deployment, DeploymentStatus status) {
   return Object::From(std::move(updated));
 }
 
-bool IsNamespaceTerminating(const CallResult& result) {
-  return result.code == 403 &&
-         result.message.find("because it is being terminated") != std::string::npos;
-}
-
 }  // namespace
 
 DeploymentController::DeploymentController() : events_("deployment-controller", "") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "master/controllers/conditions.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/apps.pb.h"
 
@@ -17,10 +18,6 @@ using k8s::apps::v1::ReplicaSetCondition;
 constexpr const char* kAvailable = "Available";
 constexpr const char* kProgressing = "Progressing";
 constexpr const char* kReplicaFailure = "ReplicaFailure";
-
-int64_t Seconds(WallTime wall) {
-  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-}
 
 void RemoveCondition(std::string_view type, DeploymentStatus* status) {
   auto* conditions = status->mutable_conditions();
@@ -50,7 +47,7 @@ std::string Subject(const Deployment& deployment, const RevisionSets& sets) {
 void SetProgressing(const std::string& message, WallTime wall, DeploymentStatus* status) {
   const DeploymentCondition* last = FindCondition(*status, kProgressing);
   const bool was_true = last != nullptr && last->status() == "True";
-  const int64_t since = was_true ? last->last_transition_time().seconds() : Seconds(wall);
+  const int64_t since = was_true ? last->last_transition_time().seconds() : WallSeconds(wall);
   RemoveCondition(kProgressing, status);
   SetDeploymentCondition(kProgressing, "True", "ReplicaSetUpdated", message, wall, status);
   auto* conditions = status->mutable_conditions();
@@ -98,14 +95,14 @@ void SetDeploymentCondition(const std::string& type, const std::string& status,
   const DeploymentCondition* last = FindCondition(*out, type);
   if (last != nullptr && last->status() == status && last->reason() == reason) return;
   const bool same = last != nullptr && last->status() == status;
-  const int64_t since = same ? last->last_transition_time().seconds() : Seconds(wall);
+  const int64_t since = same ? last->last_transition_time().seconds() : WallSeconds(wall);
   RemoveCondition(type, out);
   DeploymentCondition* condition = out->add_conditions();
   condition->set_type(type);
   condition->set_status(status);
   condition->set_reason(std::string(reason));
   condition->set_message(message);
-  condition->mutable_last_update_time()->set_seconds(Seconds(wall));
+  condition->mutable_last_update_time()->set_seconds(WallSeconds(wall));
   condition->mutable_last_transition_time()->set_seconds(since);
 }
 

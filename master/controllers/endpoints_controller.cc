@@ -21,8 +21,8 @@ using k8s::core::v1::Endpoints;
 using k8s::core::v1::Pod;
 using k8s::core::v1::Service;
 
-constexpr const char* kManagedBy = "endpoints.kubernetes.io/managed-by";
-constexpr const char* kManager = "endpoint-controller";
+constexpr const char* kEndpointsManagedBy = "endpoints.kubernetes.io/managed-by";
+constexpr const char* kEndpointsManager = "endpoint-controller";
 constexpr const char* kOverCapacity = "endpoints.kubernetes.io/over-capacity";
 
 // The pods behind one set of ports, by address.
@@ -136,7 +136,7 @@ void SetSubsets(const Object& service, const Subsets& subsets, Endpoints* endpoi
 StringEntries LabelsOf(const Object& service) {
   StringEntries labels;
   for (const auto& label : InheritedLabels(service)) SetEntry(&labels, label.key(), label.value());
-  SetEntry(&labels, kManagedBy, kManager);
+  SetEntry(&labels, kEndpointsManagedBy, kEndpointsManager);
   return labels;
 }
 
@@ -163,8 +163,9 @@ bool EndpointsController::ReconcileService(const std::string& key, const Object&
   const Object current = source(kEndpoints).Find(key);
   if (!service) {
     // Endpoints without a service belong to whoever made them, unless it was us.
-    const std::string* manager = current ? FindEntry(current.meta().labels(), kManagedBy) : nullptr;
-    if (manager != nullptr && *manager == kManager) Delete(current, "", env);
+    const std::string* manager =
+        current ? FindEntry(current.meta().labels(), kEndpointsManagedBy) : nullptr;
+    if (manager != nullptr && *manager == kEndpointsManager) Delete(current, "", env);
     return true;
   }
   if (!HasEndpoints(service)) return false;

@@ -18,7 +18,7 @@ using k8s::core::v1::Pod;
 constexpr size_t kPods = 0;
 constexpr size_t kNodes = 1;
 
-bool IsTerminating(const Object& pod) {
+bool IsBeingDeleted(const Object& pod) {
   return pod.meta().has_deletion_timestamp();
 }
 
@@ -34,7 +34,7 @@ void PodGarbageCollector::Changed(size_t source, const Informer::Change& change,
   if (source == kPods) {
     pods_.Changed(change);
     // Nobody has to be waited for: no kubelet knows this pod.
-    if (change.after && IsTerminating(change.after) && NodeOf(change.after).empty()) {
+    if (change.after && IsBeingDeleted(change.after) && NodeOf(change.after).empty()) {
       queue().Add(change.key, trace);
     }
   } else if (!change.after) {
@@ -67,7 +67,7 @@ void PodGarbageCollector::QueueOldestFinished() {
   surplus_.clear();
   std::vector<std::tuple<int64_t, std::string>> finished;  // creation, key
   for (const auto& [key, pod] : source(kPods).objects()) {
-    if (!IsFinished(pod) || IsTerminating(pod)) continue;
+    if (!IsFinished(pod) || IsBeingDeleted(pod)) continue;
     finished.emplace_back(pod.meta().creation_timestamp().seconds(), key);
   }
   if (finished.size() <= options_.finished_max) return;
@@ -87,7 +87,7 @@ bool PodGarbageCollector::IsOrphan(const Object& pod, Time now) const {
 void PodGarbageCollector::Reconcile(const std::string& key, Env& env) {
   const Object pod = source(kPods).Find(key);
   if (!pod) return;
-  const bool was_never_bound = IsTerminating(pod) && NodeOf(pod).empty();
+  const bool was_never_bound = IsBeingDeleted(pod) && NodeOf(pod).empty();
   const bool is_orphan = IsOrphan(pod, env.now);
   const bool is_surplus = surplus_.contains(key) && IsFinished(pod);
   if (!was_never_bound && !is_orphan && !is_surplus) return;

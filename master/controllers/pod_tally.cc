@@ -15,7 +15,7 @@ namespace {
 using k8s::core::v1::Pod;
 
 // Younger than this when first seen: it has become ready just now (timestamps are whole seconds).
-constexpr Duration kJustNow = 2s;
+constexpr Duration kJustReady = 2s;
 
 }  // namespace
 
@@ -67,7 +67,7 @@ void PodTally::Put(const Object& object, Time now, WallTime wall) {
     const Duration age = wall.time_since_epoch() - std::chrono::seconds(facts.transition);
     facts.ready_since = is_same && last.ready && last.transition == facts.transition
                             ? last.ready_since
-                            : (age > kJustNow ? now - age : now);
+                            : (age > kJustReady ? now - age : now);
     facts.available_at = facts.ready_since + min_ready_;
     facts.available = facts.available_at <= now;
   }

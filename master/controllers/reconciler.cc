@@ -177,4 +177,9 @@ void Reconciler::SettleAll(Env& env) {
   if (lag_check_.Take(env.now) && !lagging_.empty()) lag_check_.Set(env.now + kCacheLagMax);
 }
 
+bool IsNamespaceTerminating(const CallResult& result) {
+  return result.code == 403 &&
+         result.message.find("because it is being terminated") != std::string::npos;
+}
+
 }  // namespace kubemu

@@ -97,6 +97,9 @@ class Reconciler : public Component {
   Deadline lag_check_;                   // at or before the first of these
 };
 
+// Whether a create failed because its namespace is going: nothing to try again.
+bool IsNamespaceTerminating(const CallResult& result);
+
 }  // namespace kubemu
 
 #endif  // KUBEMU_MASTER_CONTROLLERS_RECONCILER_H_

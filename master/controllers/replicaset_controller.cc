@@ -38,11 +38,6 @@ bool Selects(const LabelSelector& selector, const Object& object) {
 }
 
 // The namespace is on its way out: nothing is to be made in it any more.
-bool IsNamespaceTerminating(const CallResult& result) {
-  return result.code == 403 &&
-         result.message.find("because it is being terminated") != std::string::npos;
-}
-
 }  // namespace
 
 Pod PodFromTemplate(const Object& set, const std::string& name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "master/controllers/canonical.h"
+#include "master/controllers/conditions.h"
 #include "messages/proto/k8s/apps.pb.h"
 
 namespace kubemu {
@@ -10,10 +11,6 @@ namespace {
 
 using k8s::apps::v1::ReplicaSet;
 using k8s::apps::v1::ReplicaSetStatus;
-
-int64_t Seconds(WallTime wall) {
-  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-}
 
 void SetFailure(const std::optional<ReplicaFailure>& failure, WallTime wall,
                 ReplicaSetStatus* status) {
@@ -29,7 +26,7 @@ void SetFailure(const std::optional<ReplicaFailure>& failure, WallTime wall,
   auto* condition = at != conditions->end() ? &*at : status->add_conditions();
   condition->set_type("ReplicaFailure");
   condition->set_status("True");
-  condition->mutable_last_transition_time()->set_seconds(Seconds(wall));
+  condition->mutable_last_transition_time()->set_seconds(WallSeconds(wall));
   condition->set_reason(failure->reason);
   condition->set_message(failure->message);
 }

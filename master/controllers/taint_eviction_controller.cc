@@ -20,7 +20,7 @@ using k8s::core::v1::Toleration;
 
 constexpr size_t kNodes = 0;
 constexpr size_t kPods = 1;
-constexpr const char* kNoExecute = "NoExecute";
+constexpr const char* kEvictingEffect = "NoExecute";
 // So that times beyond this need no arithmetic near the end of the clock.
 constexpr int64_t kTolerationMaxSeconds = 100LL * 365 * 24 * 3600;
 
@@ -35,7 +35,7 @@ std::string NoExecuteTaints(const Object& node) {
   std::string taints;
   if (!node) return taints;
   for (const Taint& taint : node.As<Node>().spec().taints()) {
-    if (taint.effect() == kNoExecute) StrAppend(&taints, taint.key(), "=", taint.value(), ",");
+    if (taint.effect() == kEvictingEffect) StrAppend(&taints, taint.key(), "=", taint.value(), ",");
   }
   return taints;
 }
@@ -45,7 +45,7 @@ std::string NoExecuteTaints(const Object& node) {
 Duration ToleratedFor(const Object& pod, const Object& node) {
   Duration shortest = Duration::max();
   for (const Taint& taint : node.As<Node>().spec().taints()) {
-    if (taint.effect() != kNoExecute) continue;
+    if (taint.effect() != kEvictingEffect) continue;
     bool is_tolerated = false;
     for (const Toleration& toleration : pod.As<Pod>().spec().tolerations()) {
       if (!Tolerates(toleration, taint)) continue;

@@ -8,13 +8,6 @@
 namespace kubemu {
 namespace {
 
-Labels SortedLabels(const k8s::meta::v1::ObjectMeta& meta) {
-  Labels labels;
-  for (const auto& label : meta.labels()) labels.emplace_back(label.key(), label.value());
-  std::sort(labels.begin(), labels.end());
-  return labels;
-}
-
 const std::string& ZoneOf(const NodeInfo& node) {
   static const std::string kNone;
   const std::string* zone = node.Label(kZoneLabel);

@@ -33,14 +33,6 @@ struct MeantBy {
   }
 };
 
-int64_t CountOn(const NodeInfo& node, ClassMatches<MeantBy>& matches) {
-  int64_t count = 0;
-  for (const auto& [id, pods] : node.classes()) {
-    if (matches(id)) count += pods;
-  }
-  return count;
-}
-
 }  // namespace
 
 bool MeansPod(const AffinityTerm& term, const std::string& ns, const Labels& labels,

@@ -1,9 +1,19 @@
 #include "master/scheduler/label_classes.h"
 
+#include <algorithm>
+
 #include "messages/core/check.h"
 #include "messages/core/strings.h"
+#include "messages/proto/k8s/meta.pb.h"
 
 namespace kubemu {
+
+Labels SortedLabels(const k8s::meta::v1::ObjectMeta& meta) {
+  Labels labels;
+  for (const auto& label : meta.labels()) labels.emplace_back(label.key(), label.value());
+  std::sort(labels.begin(), labels.end());
+  return labels;
+}
 
 const std::string* FindLabel(const Labels& labels, std::string_view key) {
   for (const auto& [name, value] : labels) {

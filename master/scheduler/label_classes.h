@@ -10,10 +10,15 @@
 
 #include "messages/api/selector.h"
 
+namespace k8s::meta::v1 {
+class ObjectMeta;
+}
+
 namespace kubemu {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;  // sorted by key
 
+Labels SortedLabels(const k8s::meta::v1::ObjectMeta& meta);
 // nullptr: no such label.
 const std::string* FindLabel(const Labels& labels, std::string_view key);
 

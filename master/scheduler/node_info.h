@@ -72,6 +72,16 @@ class NodeInfo {
   int pods_with_scoring_terms_ = 0;
 };
 
+// How many of the node's pods are of a class that matches.
+template <class Predicate>
+int64_t CountOn(const NodeInfo& node, ClassMatches<Predicate>& matches) {
+  int64_t count = 0;
+  for (const auto& [id, pods] : node.classes()) {
+    if (matches(id)) count += pods;
+  }
+  return count;
+}
+
 }  // namespace kubemu
 
 #endif  // KUBEMU_MASTER_SCHEDULER_NODE_INFO_H_

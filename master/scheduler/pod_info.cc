@@ -18,13 +18,6 @@ LabelSelector ToSelector(const k8s::meta::v1::LabelSelector& selector) {
   return ToLabelSelector(selector).value_or(LabelSelector::Nothing());
 }
 
-Labels SortedLabels(const Pod& pod) {
-  Labels labels;
-  for (const auto& label : pod.metadata().labels()) labels.emplace_back(label.key(), label.value());
-  std::sort(labels.begin(), labels.end());
-  return labels;
-}
-
 void AddHostPorts(const Container& container, std::vector<HostPort>* ports) {
   for (const auto& port : container.ports()) {
     if (port.host_port() <= 0) continue;
@@ -133,7 +126,7 @@ PodInfo::PodInfo(Object from) : object(std::move(from)) {
   priority = spec.priority();
   terminating = meta.has_deletion_timestamp();
   has_node_constraints = !spec.node_selector().empty();
-  labels = SortedLabels(pod());
+  labels = SortedLabels(pod().metadata());
   requests = Resources::From(PodRequests(spec));
   scoring_request = ScoringRequestOf(spec);
   for (const Container& container : spec.init_containers()) {

@@ -22,14 +22,6 @@ struct CountedBy {
 
 using Matches = ClassMatches<CountedBy>;
 
-int64_t CountOn(const NodeInfo& node, Matches& matches) {
-  int64_t count = 0;
-  for (const auto& [id, pods] : node.classes()) {
-    if (matches(id)) count += pods;
-  }
-  return count;
-}
-
 bool HasAllKeys(const NodeInfo& node, const std::vector<const SpreadConstraint*>& constraints) {
   return std::all_of(constraints.begin(), constraints.end(), [&](const auto* constraint) {
     return node.Label(constraint->topology_key) != nullptr;

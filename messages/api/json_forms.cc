@@ -131,7 +131,7 @@ class Forms {
   }
 
   void AddPaths(const MessageForm& form, std::vector<const FieldForm*> inlined,
-                std::vector<FieldPath>* paths) {
+                std::vector<NamedField>* paths) {
     for (const FieldForm& field : form.fields) {
       if (!field.inlined) {
         paths->push_back({field.name, inlined, &field});
@@ -148,10 +148,10 @@ class Forms {
 
 }  // namespace
 
-const FieldPath* MessageForm::Find(std::string_view name) const {
+const NamedField* MessageForm::Find(std::string_view name) const {
   for (size_t at = BucketOf(name, buckets.size());; at = (at + 1) & (buckets.size() - 1)) {
     if (buckets[at] < 0) return nullptr;
-    const FieldPath& path = paths[buckets[at]];
+    const NamedField& path = paths[buckets[at]];
     if (path.name == name) return &path;
   }
 }

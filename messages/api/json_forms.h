@@ -50,7 +50,7 @@ struct FieldForm {
 };
 
 // A field as the reader finds it by name: through inlined messages, outermost first.
-struct FieldPath {
+struct NamedField {
   std::string_view name;
   std::vector<const FieldForm*> inlined;
   const FieldForm* field = nullptr;
@@ -60,11 +60,11 @@ struct MessageForm {
   const google::protobuf::Descriptor* descriptor = nullptr;
   JsonForm form = JsonForm::kObject;
   std::vector<FieldForm> fields;  // in the order of the descriptor
-  std::vector<FieldPath> paths;   // of every field that JSON shows, in the same order
+  std::vector<NamedField> paths;  // of every field that JSON shows, in the same order
   std::vector<int16_t> buckets;   // an open hash table of indices into paths; -1 is free
 
   // Null if there is none.
-  const FieldPath* Find(std::string_view name) const;
+  const NamedField* Find(std::string_view name) const;
 };
 
 // Of any message in the files of the kinds or in those they import: checked.

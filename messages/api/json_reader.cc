@@ -121,7 +121,7 @@ class Reader {
                   const Place* place) {
     for (const json::key_value_pair& member : object) {
       const std::string_view name = AsView(member.key());
-      const FieldPath* path = form.Find(name);
+      const NamedField* path = form.Find(name);
       if (path == nullptr) {
         const bool type = place == nullptr && (name == "apiVersion" || name == "kind");
         if (!type) UnknownField(Place{place, name});

@@ -22,7 +22,7 @@ void AppendPadded(int64_t value, int digits, std::string* out) {
 }
 
 // Takes exactly `digits` digits off the front; -1 if they are not there.
-int TakeNumber(std::string_view* text, size_t digits) {
+int TakeFixedDigits(std::string_view* text, size_t digits) {
   if (text->size() < digits) return -1;
   int value = 0;
   for (size_t i = 0; i < digits; ++i) {
@@ -59,20 +59,20 @@ bool TakeOffset(std::string_view* text, int64_t* seconds) {
   const bool minus = !text->empty() && text->front() == '-';
   if (!minus && (text->empty() || text->front() != '+')) return false;
   text->remove_prefix(1);
-  const int hours = TakeNumber(text, 2);
+  const int hours = TakeFixedDigits(text, 2);
   if (!TakeChar(text, ':')) return false;
-  const int minutes = TakeNumber(text, 2);
+  const int minutes = TakeFixedDigits(text, 2);
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
   *seconds = (minus ? -60 : 60) * (hours * 60 + minutes);
   return true;
 }
 
 bool TakeDate(std::string_view* text, int64_t* days) {
-  const int year = TakeNumber(text, 4);
+  const int year = TakeFixedDigits(text, 4);
   if (year < 0 || !TakeChar(text, '-')) return false;
-  const int month = TakeNumber(text, 2);
+  const int month = TakeFixedDigits(text, 2);
   if (month < 0 || !TakeChar(text, '-')) return false;
-  const int day = TakeNumber(text, 2);
+  const int day = TakeFixedDigits(text, 2);
   if (day < 0) return false;
   const std::chrono::year_month_day date{std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
@@ -83,11 +83,11 @@ bool TakeDate(std::string_view* text, int64_t* days) {
 }
 
 bool TakeClock(std::string_view* text, int64_t* seconds) {
-  const int hour = TakeNumber(text, 2);
+  const int hour = TakeFixedDigits(text, 2);
   if (hour < 0 || hour > 23 || !TakeChar(text, ':')) return false;
-  const int minute = TakeNumber(text, 2);
+  const int minute = TakeFixedDigits(text, 2);
   if (minute < 0 || minute > 59 || !TakeChar(text, ':')) return false;
-  const int second = TakeNumber(text, 2);
+  const int second = TakeFixedDigits(text, 2);
   if (second < 0 || second > 59) return false;
   *seconds = hour * 3600 + minute * 60 + second;
   return true;

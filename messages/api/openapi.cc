@@ -98,7 +98,7 @@ class Schemas {
   void AddProperties(const MessageForm& form, json::object* schema) {
     json::object properties;
     json::array required;
-    for (const FieldPath& path : form.paths) {
+    for (const NamedField& path : form.paths) {
       const json::string_view name(path.name.data(), path.name.size());
       properties[name] = FieldSchema(*path.field);
       if (path.field->required) required.emplace_back(name);

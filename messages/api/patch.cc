@@ -16,10 +16,10 @@ namespace {
 
 namespace json = boost::json;
 
-std::string_view View(const json::string& text) {
+std::string_view TextView(const json::string& text) {
   return {text.data(), text.size()};
 }
-json::string_view Key(std::string_view text) {
+json::string_view MemberKey(std::string_view text) {
   return {text.data(), text.size()};
 }
 
@@ -73,7 +73,7 @@ absl::StatusOr<size_t> ParseIndex(const json::array& array, std::string_view tok
 // One step down from `node`.
 absl::StatusOr<json::value*> Step(json::value* node, const std::string& token) {
   if (json::object* object = node->if_object()) {
-    if (json::value* child = object->if_contains(Key(token))) return child;
+    if (json::value* child = object->if_contains(MemberKey(token))) return child;
     return absl::FailedPreconditionError(StrCat("missing key \"", token, "\""));
   }
   if (json::array* array = node->if_array()) {
@@ -111,7 +111,7 @@ absl::Status Add(json::value* document, const Pointer& pointer, json::value valu
   if (!parent.ok()) return parent.status();
   const std::string& token = pointer.tokens.back();
   if (json::object* object = (*parent)->if_object()) {
-    object->insert_or_assign(Key(token), std::move(value));
+    object->insert_or_assign(MemberKey(token), std::move(value));
     return absl::OkStatus();
   }
   if (json::array* array = (*parent)->if_array()) {
@@ -133,7 +133,7 @@ absl::Status Remove(json::value* document, const Pointer& pointer) {
   json::value* parent = *FindParent(document, pointer);
   const std::string& token = pointer.tokens.back();
   if (json::object* object = parent->if_object()) {
-    object->erase(Key(token));
+    object->erase(MemberKey(token));
     return absl::OkStatus();
   }
   json::array& array = parent->as_array();
@@ -167,11 +167,11 @@ class Patcher {
 };
 
 absl::StatusOr<Pointer> PointerMember(const json::object& operation, std::string_view name) {
-  const json::value* member = operation.if_contains(Key(name));
+  const json::value* member = operation.if_contains(MemberKey(name));
   if (member == nullptr || !member->is_string()) {
     return absl::InvalidArgumentError(StrCat("needs the string member \"", name, "\""));
   }
-  return ParsePointer(View(member->get_string()));
+  return ParsePointer(TextView(member->get_string()));
 }
 
 absl::Status Patcher::Move(const Pointer& from, const Pointer& path) {
@@ -209,7 +209,7 @@ absl::Status Patcher::Apply(const json::object& operation) {
   if (op == nullptr || !op->is_string()) {
     return absl::InvalidArgumentError("needs the string member \"op\"");
   }
-  const std::string_view name = View(op->get_string());
+  const std::string_view name = TextView(op->get_string());
   absl::StatusOr<Pointer> path = PointerMember(operation, "path");
   if (!path.ok()) return path.status();
   if (name == "remove") return Remove(&document_, *path);
@@ -232,7 +232,7 @@ absl::Status Patcher::Apply(const json::object& operation) {
 absl::Status Located(const absl::Status& status, size_t index, const json::object& operation) {
   const auto text = [&operation](const char* member) {
     const json::value* value = operation.if_contains(member);
-    return value != nullptr && value->is_string() ? std::string(View(value->get_string()))
+    return value != nullptr && value->is_string() ? std::string(TextView(value->get_string()))
                                                   : std::string("?");
   };
   return absl::Status(status.code(), StrCat("operation ", index, " (", text("op"), " ",

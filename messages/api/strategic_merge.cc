@@ -22,10 +22,10 @@ constexpr std::string_view kRetainKeys = "$retainKeys";
 constexpr std::string_view kElementOrder = "$setElementOrder/";
 constexpr std::string_view kDeletePrimitives = "$deleteFromPrimitiveList/";
 
-std::string_view View(json::string_view text) {
+std::string_view JsonView(json::string_view text) {
   return {text.data(), text.size()};
 }
-json::string_view Key(std::string_view text) {
+json::string_view JsonKey(std::string_view text) {
   return {text.data(), text.size()};
 }
 
@@ -42,10 +42,10 @@ bool IsDirective(std::string_view key) {
 
 // The value of "$patch", "" when there is none.
 absl::StatusOr<std::string_view> PatchDirective(const json::object& patch) {
-  const json::value* directive = patch.if_contains(Key(kPatch));
+  const json::value* directive = patch.if_contains(JsonKey(kPatch));
   if (directive == nullptr) return std::string_view();
   if (const json::string* text = directive->if_string()) {
-    const std::string_view name = View(*text);
+    const std::string_view name = JsonView(*text);
     if (name == "delete" || name == "replace" || name == "merge") return name;
   }
   return absl::InvalidArgumentError(
@@ -58,7 +58,7 @@ json::value Plain(const json::value& value) {
   if (const json::object* object = value.if_object()) {
     json::object result;
     for (const json::key_value_pair& member : *object) {
-      if (member.value().is_null() || IsDirective(View(member.key()))) continue;
+      if (member.value().is_null() || IsDirective(JsonView(member.key()))) continue;
       result.emplace(member.key(), Plain(member.value()));
     }
     return result;
@@ -67,7 +67,8 @@ json::value Plain(const json::value& value) {
     json::array result;
     for (const json::value& item : *array) {
       const json::object* object = item.if_object();
-      const json::value* directive = object == nullptr ? nullptr : object->if_contains(Key(kPatch));
+      const json::value* directive =
+          object == nullptr ? nullptr : object->if_contains(JsonKey(kPatch));
       if (directive != nullptr && *directive == "delete") continue;
       // The element "$patch: replace" only says how the list is meant.
       if (directive != nullptr && object->size() == 1) continue;
@@ -87,7 +88,7 @@ absl::Status MissingKey(const json::value& element, const std::string& merge_key
 const json::value* IdentityOf(const json::value& element, const std::string& merge_key) {
   if (merge_key.empty()) return &element;
   const json::object* object = element.if_object();
-  return object == nullptr ? nullptr : object->if_contains(Key(merge_key));
+  return object == nullptr ? nullptr : object->if_contains(JsonKey(merge_key));
 }
 
 // The position of the element of the same identity, -1 if there is none.
@@ -107,27 +108,27 @@ bool IsListOfObjects(const json::array& list) {
 }
 
 absl::Status ApplyRetainKeys(json::object* original, const json::object& patch) {
-  const json::value* directive = patch.if_contains(Key(kRetainKeys));
+  const json::value* directive = patch.if_contains(JsonKey(kRetainKeys));
   if (directive == nullptr) return absl::OkStatus();
   const json::array* keys = directive->if_array();
   const auto retained = [&](std::string_view key) {
     return std::any_of(keys->begin(), keys->end(),
-                       [&](const json::value& k) { return k == Key(key); });
+                       [&](const json::value& k) { return k == JsonKey(key); });
   };
   if (keys == nullptr) {
     return absl::InvalidArgumentError("invalid patch format of retainKeys: it must be a list");
   }
   for (const json::key_value_pair& member : patch) {
-    const std::string_view key = View(member.key());
+    const std::string_view key = JsonView(member.key());
     if (member.value().is_null() || IsDirective(key) || retained(key)) continue;
     return absl::InvalidArgumentError(
         StrCat("invalid patch format of retainKeys: \"", key, "\" is set but not retained"));
   }
   std::vector<std::string> gone;
   for (const json::key_value_pair& member : *original) {
-    if (!retained(View(member.key()))) gone.emplace_back(View(member.key()));
+    if (!retained(JsonView(member.key()))) gone.emplace_back(JsonView(member.key()));
   }
-  for (const std::string& key : gone) original->erase(Key(key));
+  for (const std::string& key : gone) original->erase(JsonKey(key));
   return absl::OkStatus();
 }
 
@@ -164,7 +165,7 @@ absl::StatusOr<json::array> MergeKeyedLists(json::array original, const json::ar
   if (*replace) return Plain(patch).get_array();
   for (const json::value& element : patch) {
     const json::object* object = element.if_object();
-    if (object != nullptr && object->contains(Key(kPatch))) continue;
+    if (object != nullptr && object->contains(JsonKey(kPatch))) continue;
     if (IdentityOf(element, merge_key) == nullptr) return MissingKey(element, merge_key);
     const int index = IndexOf(original, element, merge_key);
     if (index < 0) {
@@ -228,7 +229,7 @@ absl::Status CheckOrder(const json::array& patch, const json::array& order, cons
                         const std::string& merge_key) {
   int last = -1;
   for (const json::value& item : patch) {
-    if (item.is_object() && item.get_object().contains(Key(kPatch))) continue;
+    if (item.is_object() && item.get_object().contains(JsonKey(kPatch))) continue;
     const int place = IndexOf(order, item, merge_key);
     if (place < last || place < 0) {
       return absl::InvalidArgumentError(StrCat("The order in patch list:\n", json::serialize(patch),
@@ -249,8 +250,8 @@ absl::Status MergeOrderedList(json::object* original, const json::object& patch,
     return absl::InvalidArgumentError(StrCat(kElementOrder, list, " must be a list"));
   }
   const StrategicSchema member = schema.Member(list);
-  json::value* old_value = original->if_contains(Key(list));
-  const json::value* change = patch.if_contains(Key(list));
+  json::value* old_value = original->if_contains(JsonKey(list));
+  const json::value* change = patch.if_contains(JsonKey(list));
   json::array before =
       old_value != nullptr && old_value->is_array() ? old_value->get_array() : json::array();
   json::array merged = before;
@@ -263,7 +264,7 @@ absl::Status MergeOrderedList(json::object* original, const json::object& patch,
   } else if (old_value == nullptr) {
     return absl::OkStatus();
   }
-  original->insert_or_assign(Key(list), Reorder(merged, *order, before, member.merge_key()));
+  original->insert_or_assign(JsonKey(list), Reorder(merged, *order, before, member.merge_key()));
   return absl::OkStatus();
 }
 
@@ -272,7 +273,7 @@ absl::Status DeletePrimitives(json::object* original, const std::string& list,
   if (!values.is_array()) {
     return absl::InvalidArgumentError(StrCat(kDeletePrimitives, list, " must be a list"));
   }
-  json::value* target = original->if_contains(Key(list));
+  json::value* target = original->if_contains(JsonKey(list));
   if (target == nullptr || !target->is_array()) return absl::OkStatus();
   json::array kept;
   for (const json::value& item : target->get_array()) {
@@ -284,13 +285,13 @@ absl::Status DeletePrimitives(json::object* original, const std::string& list,
 
 absl::Status MergeMember(json::object* original, std::string_view key, const json::value& change,
                          const StrategicSchema& member) {
-  json::value* target = original->if_contains(Key(key));
+  json::value* target = original->if_contains(JsonKey(key));
   if (change.is_null()) {
-    original->erase(Key(key));
+    original->erase(JsonKey(key));
     return absl::OkStatus();
   }
   if (target == nullptr || target->kind() != change.kind() || member.replaces()) {
-    original->insert_or_assign(Key(key), Plain(change));
+    original->insert_or_assign(JsonKey(key), Plain(change));
     return absl::OkStatus();
   }
   if (target->is_object()) {
@@ -321,7 +322,7 @@ absl::StatusOr<json::object> MergeObjects(json::object original, const json::obj
 
   std::vector<std::string> ordered_lists;
   for (const json::key_value_pair& member : patch) {
-    std::string_view list = View(member.key());
+    std::string_view list = JsonView(member.key());
     if (!ConsumePrefix(&list, kElementOrder)) continue;
     ordered_lists.emplace_back(list);
     absl::Status merged =
@@ -329,7 +330,7 @@ absl::StatusOr<json::object> MergeObjects(json::object original, const json::obj
     if (!merged.ok()) return merged;
   }
   for (const json::key_value_pair& member : patch) {
-    std::string_view key = View(member.key());
+    std::string_view key = JsonView(member.key());
     absl::Status merged;
     if (ConsumePrefix(&key, kDeletePrimitives)) {
       merged = DeletePrimitives(&original, std::string(key), member.value());

@@ -114,7 +114,7 @@ ContainerProgram RunCommand(const ImageEntry& image, std::vector<std::string> ar
   if (argv.empty()) {
     for (const std::string_view word : StrSplit(image.command, ' ')) argv.emplace_back(word);
   }
-  return ParseCommand(argv, CommandContext{identity.pod, identity.env});
+  return ParseCommand(argv, ShellContext{identity.pod, identity.env});
 }
 
 // A replaced entry point that starts the image's own server ("nginx -g 'daemon off;'") changes

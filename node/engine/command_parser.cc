@@ -25,7 +25,7 @@ bool IsNameChar(char c) {
 
 class Lexer {
  public:
-  Lexer(std::string_view text, const CommandContext& context) : text_(text), context_(context) {}
+  Lexer(std::string_view text, const ShellContext& context) : text_(text), context_(context) {}
 
   std::vector<Token> Run() {
     while (at_ < text_.size()) Next();
@@ -113,7 +113,7 @@ class Lexer {
   }
 
   std::string_view text_;
-  const CommandContext& context_;
+  const ShellContext& context_;
   size_t at_ = 0;
   std::optional<std::string> word_;
   std::vector<Token> tokens_;
@@ -136,7 +136,7 @@ std::string Join(const std::vector<std::string>& words, size_t from) {
 // Adds the steps of simple commands and scripts to a program.
 class Compiler {
  public:
-  Compiler(const CommandContext& context, std::vector<Step>* steps)
+  Compiler(const ShellContext& context, std::vector<Step>* steps)
       : context_(context), steps_(steps) {}
 
   // False if there is no such command.
@@ -296,7 +296,7 @@ class Compiler {
     if (exit_jump < steps_->size()) (*steps_)[exit_jump].code = static_cast<int>(steps_->size());
   }
 
-  const CommandContext& context_;
+  const ShellContext& context_;
   std::vector<Step>* steps_;
   std::vector<Token> tokens_;
   size_t at_ = 0;
@@ -337,7 +337,7 @@ bool ParseSleep(std::string_view text, Duration* duration) {
   return true;
 }
 
-ContainerProgram ParseCommand(const std::vector<std::string>& argv, const CommandContext& context) {
+ContainerProgram ParseCommand(const std::vector<std::string>& argv, const ShellContext& context) {
   ContainerProgram program;
   program.handles_term = false;
   if (argv.empty()) {

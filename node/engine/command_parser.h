@@ -10,7 +10,7 @@
 namespace kubemu {
 
 // What commands know about the container they run in.
-struct CommandContext {
+struct ShellContext {
   std::string hostname;  // the pod's name
   std::vector<std::pair<std::string, std::string>> env;
 };
@@ -20,7 +20,7 @@ struct CommandContext {
 // between ; & && || and line ends, in `while true; do ... done`, with '...', "...", $VAR and
 // ${VAR}; redirections are read past. A command that is not known ends like one that is missing:
 // as the container's own command it cannot be started, in a script its status is 127.
-ContainerProgram ParseCommand(const std::vector<std::string>& argv, const CommandContext& context);
+ContainerProgram ParseCommand(const std::vector<std::string>& argv, const ShellContext& context);
 
 // "5", "1.5", "2m", "1h", "500ms"; false if it is none of these.
 bool ParseSleep(std::string_view text, Duration* duration);

@@ -5,7 +5,7 @@
 namespace kubemu::iptables {
 namespace {
 
-std::string_view Not(bool negated) {
+std::string_view NotWord(bool negated) {
   return negated ? "not " : "";
 }
 
@@ -14,7 +14,7 @@ bool InRange(const PortRange& range, uint16_t port) {
 }
 
 std::string RangeText(const PortRange& range) {
-  std::string text = StrCat(Not(range.negated), range.first);
+  std::string text = StrCat(NotWord(range.negated), range.first);
   if (range.last != range.first) StrAppend(&text, ":", range.last);
   return text;
 }
@@ -42,12 +42,12 @@ struct Matcher {
 
   bool Addresses(const Rule& rule) const {
     if (rule.source && rule.source->network.Contains(packet.source) == rule.source->negated) {
-      return No("source ", packet.source.ToString(), " is ", Not(!rule.source->negated),
+      return No("source ", packet.source.ToString(), " is ", NotWord(!rule.source->negated),
                 rule.source->network.ToString());
     }
     const std::optional<AddressMatch>& to = rule.destination;
     if (to && to->network.Contains(packet.destination) == to->negated) {
-      return No("destination ", packet.destination.ToString(), " is ", Not(!to->negated),
+      return No("destination ", packet.destination.ToString(), " is ", NotWord(!to->negated),
                 to->network.ToString());
     }
     return true;
@@ -88,20 +88,20 @@ struct Matcher {
 
   bool operator()(const CtStateMatch& m) const {
     if (((packet.ct_state & m.states) != 0) != m.negated) return true;
-    return No("the connection is ", Not(!m.negated), "in one of the states asked for");
+    return No("the connection is ", NotWord(!m.negated), "in one of the states asked for");
   }
 
   bool operator()(const AddrTypeMatch& m) const {
     using Want = AddrTypeMatch::Want;
     if (m.source != Want::kAnything &&
         surroundings.local.Contains(packet.source) != (m.source == Want::kLocal)) {
-      return No("source ", packet.source.ToString(), " is ", Not(m.source == Want::kLocal),
+      return No("source ", packet.source.ToString(), " is ", NotWord(m.source == Want::kLocal),
                 "an address of this node");
     }
     if (m.destination != Want::kAnything &&
         surroundings.local.Contains(packet.destination) != (m.destination == Want::kLocal)) {
       return No("destination ", packet.destination.ToString(), " is ",
-                Not(m.destination == Want::kLocal), "an address of this node");
+                NotWord(m.destination == Want::kLocal), "an address of this node");
     }
     return true;
   }
@@ -118,8 +118,8 @@ struct Matcher {
       return !m.negated || No("--set always matches");
     }
     const bool hit = recent.Check(m.name, packet.source, m.seconds, m.reap, surroundings.now);
-    return hit != m.negated ||
-           No("source ", packet.source.ToString(), " is ", Not(!m.negated), "in the list ", m.name);
+    return hit != m.negated || No("source ", packet.source.ToString(), " is ", NotWord(!m.negated),
+                                  "in the list ", m.name);
   }
 };
 

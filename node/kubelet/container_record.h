@@ -10,6 +10,9 @@
 
 namespace kubemu {
 
+// The exit code of a container whose end nobody saw (pkg/kubelet/kubelet_pods.go).
+inline constexpr int kUnknownExit = 137;
+
 // How a container ended.
 struct ContainerExit {
   int exit_code = 0;

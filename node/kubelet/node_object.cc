@@ -96,14 +96,14 @@ void SetImages(const std::map<std::string, NodeImage>& images, NodeStatus* statu
   }
 }
 
-struct ConditionText {
+struct NodeConditionText {
   const char* type;
   const char* status;
   const char* reason;
   std::string message;
 };
 
-ConditionText ReadyCondition(const NodeHealthState& health) {
+NodeConditionText NodeReadyCondition(const NodeHealthState& health) {
   std::vector<std::string> errors;
   if (!health.engine_up) errors.push_back("container runtime is down");
   if (health.pod_cidr.empty()) {
@@ -116,21 +116,21 @@ ConditionText ReadyCondition(const NodeHealthState& health) {
   return {"Ready", "False", "KubeletNotReady", text};
 }
 
-void SetConditions(const NodeHealthState& health, const NodeStatus& current, WallTime wall,
-                   NodeStatus* status) {
-  const ConditionText conditions[] = {
+void SetNodeConditions(const NodeHealthState& health, const NodeStatus& current, WallTime wall,
+                       NodeStatus* status) {
+  const NodeConditionText conditions[] = {
       {"MemoryPressure", "False", "KubeletHasSufficientMemory",
        "kubelet has sufficient memory available"},
       {"DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"},
       {"PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"},
-      ReadyCondition(health),
+      NodeReadyCondition(health),
   };
   for (const NodeCondition& other : current.conditions()) {
     const bool ours = std::any_of(std::begin(conditions), std::end(conditions),
                                   [&](const auto& own) { return other.type() == own.type; });
     if (!ours) *status->add_conditions() = other;
   }
-  for (const ConditionText& text : conditions) {
+  for (const NodeConditionText& text : conditions) {
     NodeCondition* condition = status->add_conditions();
     condition->set_type(text.type);
     condition->set_status(text.status);
@@ -200,7 +200,7 @@ NodeStatus MakeNodeStatus(const KubeletOptions& options, const NodeHealthState& 
   SetNodeInfo(options, health, &status);
   status.mutable_daemon_endpoints()->mutable_kubelet_endpoint()->set_port(kKubeletPort);
   SetImages(images, &status);
-  SetConditions(health, current, wall, &status);
+  SetNodeConditions(health, current, wall, &status);
   *status.mutable_volumes_attached() = current.volumes_attached();
   return status;
 }

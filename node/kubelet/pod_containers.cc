@@ -22,7 +22,6 @@ using k8s::core::v1::Pod;
 using Role = ContainerRecord::Role;
 using Phase = ContainerRecord::Phase;
 
-constexpr int kUnknownExit = 137;
 // A kubelet that finds an exited container only after its own restart cannot know more.
 constexpr char kUnknownReason[] = "ContainerStatusUnknown";
 constexpr char kRestartedMessage[] = "The container ended together with its node's process";

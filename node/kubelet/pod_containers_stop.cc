@@ -11,7 +11,6 @@ namespace {
 using Role = ContainerRecord::Role;
 using Phase = ContainerRecord::Phase;
 
-constexpr int kUnknownExit = 137;
 constexpr Duration kGraceLongest = 24h * 365;
 
 ContainerExit NeverRan() {

@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr char kWeb[] = R"(
+constexpr char kWebOfThree[] = R"(
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -74,7 +74,7 @@ TEST(BadLuck, AcknowledgedWritesSurviveKillsOfTheMaster) {
 
 TEST(BadLuck, NodesAndWatchesComeBackWhenTheMasterIsKilled) {
   Cluster cluster({"--nodes", "2"});
-  cluster.Apply(kWeb);
+  cluster.Apply(kWebOfThree);
   ASSERT_TRUE(cluster.RolledOut("web"));
   const std::string url = "http://" + cluster.LoadBalancerIp("web") + ":8080/";
   ASSERT_TRUE(Eventually([&] { return !cluster.Curl(url).empty(); }));
@@ -97,7 +97,7 @@ TEST(BadLuck, NodesAndWatchesComeBackWhenTheMasterIsKilled) {
 
 TEST(BadLuck, AKilledNodesPodsAreReplacedAndRequestsGoOn) {
   Cluster cluster({"--nodes", "3", "--time-scale", "20"});
-  cluster.Apply(kWeb);
+  cluster.Apply(kWebOfThree);
   ASSERT_TRUE(cluster.RolledOut("web"));
   const std::string url = "http://" + cluster.LoadBalancerIp("web") + ":8080/";
   ASSERT_TRUE(Eventually([&] { return !cluster.Curl(url).empty(); }));
@@ -146,7 +146,7 @@ TEST(BadLuck, UpStartsOnlyWhatIsMissing) {
 TEST(BadLuck, TwoClustersRunSideBySide) {
   Cluster one({"--nodes", "1"});
   Cluster two({"--nodes", "1"});
-  one.Apply(kWeb);
+  one.Apply(kWebOfThree);
   EXPECT_TRUE(one.RolledOut("web"));
   EXPECT_EQ(two.Get("deployments", "{.items[*].metadata.name}"), "");
   EXPECT_NE(one.NodeIp(1), two.NodeIp(1));

@@ -26,7 +26,7 @@ namespace json = boost::json;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-std::string Program(const std::string& name) {
+std::string ProgramRun(const std::string& name) {
   return std::string(KUBEMU_PROGRAM_DIR) + "/" + name;
 }
 
@@ -59,7 +59,7 @@ class ForkServerTest : public testing::Test {
   // One answer per request.
   std::vector<json::object> Serve(const std::string& requests) {
     const CommandResult result =
-        RunProgram({Program("kubemu-node"), "--serve-forks"}, {}, requests);
+        RunProgram({ProgramRun("kubemu-node"), "--serve-forks"}, {}, requests);
     EXPECT_EQ(result.code, 0) << result.err;
     std::vector<json::object> answers;
     std::istringstream lines(result.out);
@@ -116,17 +116,17 @@ TEST_F(ForkServerTest, WhatIsWrongWithANodesFlagsStandsInItsLog) {
 }
 
 TEST(Programs, AnEndpointThatIsNoneIsABadFlag) {
-  const CommandResult result = RunProgram({Program("kubemu-lb"), "--endpoint", "localhost"});
+  const CommandResult result = RunProgram({ProgramRun("kubemu-lb"), "--endpoint", "localhost"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("\"localhost\" is not of the form tcp://127.0.0.1:7100"));
 }
 
 TEST(Programs, ListenOnlyOnLoopbackAddressesUnlessInsecure) {
-  const CommandResult bus = RunProgram({Program("kubemu-lb"), "--endpoint", "tcp://0.0.0.0:0"});
+  const CommandResult bus = RunProgram({ProgramRun("kubemu-lb"), "--endpoint", "tcp://0.0.0.0:0"});
   EXPECT_EQ(bus.code, 1);
   EXPECT_THAT(bus.err, HasSubstr("--insecure"));
   const CommandResult http = RunProgram(
-      {Program("kubemu-master"), "--endpoint", "tcp://127.0.0.1:0", "--listen", "0.0.0.0:0"});
+      {ProgramRun("kubemu-master"), "--endpoint", "tcp://127.0.0.1:0", "--listen", "0.0.0.0:0"});
   EXPECT_EQ(http.code, 1);
   EXPECT_THAT(http.err, HasSubstr("--insecure"));
 }
@@ -134,7 +134,7 @@ TEST(Programs, ListenOnlyOnLoopbackAddressesUnlessInsecure) {
 TEST(Programs, EndWithTheirParentWhenTold) {
   const CommandResult result =
       RunProgram({"sh", "-c",
-                  StrCat("true | ", Program("kubemu-lb"), " --endpoint tcp://127.0.0.1:0",
+                  StrCat("true | ", ProgramRun("kubemu-lb"), " --endpoint tcp://127.0.0.1:0",
                          " --master tcp://127.0.0.1:1 --exit-with-parent 0")});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, testing::StartsWith("ready {\"process\":\"lb\","));
@@ -157,7 +157,7 @@ TEST(Programs, WrongValuesOfFlagsAreNamed) {
     const std::string flag = command[0] == "kubemu-node" && command[1] == "--cpu"
                                  ? "--name"
                                  : command[command.size() - 2];
-    command[0] = Program(command[0]);
+    command[0] = ProgramRun(command[0]);
     const CommandResult result = RunProgram(command);
     EXPECT_EQ(result.code, 2) << testing::PrintToString(command);
     EXPECT_THAT(result.err, HasSubstr(flag)) << testing::PrintToString(command);

@@ -197,6 +197,31 @@ TEST(House, OnlyTheEndpointKnowsZeroMq) {
   EXPECT_THAT(wrong, testing::IsEmpty());
 }
 
+// kubemu links all parts into one program: two types of one name would be one, silently. Types in
+// nameless namespaces, and of test programs, are nobody else's.
+TEST(House, NoTwoTypesShareAName) {
+  const std::regex opens("^(inline )?namespace ?([A-Za-z0-9_:]*) \\{$");
+  const std::regex type("^(class|struct|enum class) (\\w+)( final)?( : [^;]*)?( \\{.*)?$");
+  std::map<std::string, std::string> seen;
+  std::vector<std::string> wrong;
+  for (const Source& source : Sources()) {
+    if (source.path.starts_with("tests/")) continue;
+    std::vector<std::string> spaces;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const std::string& line = source.lines[i];
+      std::smatch match;
+      if (line.starts_with("}  // namespace") && !spaces.empty()) spaces.pop_back();
+      if (std::regex_match(line, match, opens)) spaces.push_back(match[2]);
+      if (spaces.empty() || spaces.back().empty() || !std::regex_match(line, match, type)) continue;
+      const std::string name = spaces.back() + "::" + match[2].str();
+      const auto [it, added] = seen.emplace(name, Where(source, i));
+      if (!added) wrong.push_back(name + ": " + it->second + " and " + Where(source, i));
+    }
+  }
+  EXPECT_GT(seen.size(), 200u);
+  EXPECT_THAT(wrong, testing::IsEmpty());
+}
+
 TEST(House, NothingIsLeftUnfinished) {
   // Put together here so that this file does not match itself.
   const std::regex marks(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X|HA" + "CK)\\b|DISABLED" +

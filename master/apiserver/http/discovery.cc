@@ -55,7 +55,8 @@ void AddSubresources(const Kind& kind, std::vector<Resource>* out) {
   if (kind.has_status) add("status", kind.kind, kind.group, kChange);
 }
 
-Resource Review(const char* plural, const char* singular, const char* kind, const char* group) {
+Resource ReviewResource(const char* plural, const char* singular, const char* kind,
+                        const char* group) {
   Resource resource;
   resource.name = plural;
   resource.singular = singular;
@@ -87,11 +88,11 @@ std::vector<Group> Groups() {
     AddSubresources(*kind, &group->resources);
   }
   groups.push_back({"authentication.k8s.io",
-                    {Review("selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview",
-                            "authentication.k8s.io")}});
+                    {ReviewResource("selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview",
+                                    "authentication.k8s.io")}});
   groups.push_back({"authorization.k8s.io",
-                    {Review("selfsubjectaccessreviews", "selfsubjectaccessreview",
-                            "SelfSubjectAccessReview", "authorization.k8s.io")}});
+                    {ReviewResource("selfsubjectaccessreviews", "selfsubjectaccessreview",
+                                    "SelfSubjectAccessReview", "authorization.k8s.io")}});
   return groups;
 }
 

@@ -25,7 +25,7 @@ using k8s::authentication::v1::TokenRequest;
 using k8s::authorization::v1::SelfSubjectAccessReview;
 using k8s::core::v1::ServiceAccount;
 
-constexpr const char* kJson = "application/json";
+constexpr const char* kJsonType = "application/json";
 constexpr const char* kText = "text/plain; charset=utf-8";
 
 std::string VersionJson() {
@@ -93,21 +93,22 @@ std::optional<bus::HttpResponse> OpenApiDocument(uint64_t id, const HttpTarget& 
   if (target.path == "/openapi/v2") return PlainResponse(id, 200, kOpenApiV2Type, open_api.v2());
   if (!target.path.starts_with(kV3)) return std::nullopt;
   std::string_view rest = std::string_view(target.path).substr(kV3.size());
-  if (rest.empty() || rest == "/") return PlainResponse(id, 200, kJson, open_api.index());
+  if (rest.empty() || rest == "/") return PlainResponse(id, 200, kJsonType, open_api.index());
   const std::string* document = open_api.Find(rest.substr(1));
   if (document == nullptr) return std::nullopt;
-  return PlainResponse(id, 200, kJson, *document);
+  return PlainResponse(id, 200, kJsonType, *document);
 }
 
 template <class T>
 bus::HttpResponse CreatedJson(uint64_t request, const T& object) {
   std::string body;
   AppendJson(object, &KindOf<T>(), &body);
-  return PlainResponse(request, 201, kJson, std::move(body));
+  return PlainResponse(request, 201, kJsonType, std::move(body));
 }
 
 // Reviews: there are no users and no rules, so everybody is the admin and may do everything.
-std::optional<bus::HttpResponse> Review(const bus::HttpRequest& request, const HttpTarget& target) {
+std::optional<bus::HttpResponse> AnswerReview(const bus::HttpRequest& request,
+                                              const HttpTarget& target) {
   std::vector<std::string> warnings;
   if (target.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") {
     OrStatus<MutableObject> body =
@@ -128,7 +129,7 @@ std::optional<bus::HttpResponse> Review(const bus::HttpRequest& request, const H
     user->add_groups("system:authenticated");
     std::string status;
     AppendJson(review.status(), nullptr, &status);
-    return PlainResponse(request.request(), 201, kJson,
+    return PlainResponse(request.request(), 201, kJsonType,
                          StrCat("{\"kind\":\"SelfSubjectReview\",\"apiVersion\":"
                                 "\"authentication.k8s.io/",
                                 version,
@@ -173,18 +174,18 @@ std::optional<bus::HttpResponse> AnswerPlain(const bus::HttpRequest& request,
                                              const HttpTarget& target, ServerState& state) {
   const uint64_t id = request.request();
   if (target.segments.empty())
-    return PlainResponse(id, 200, kJson,
+    return PlainResponse(id, 200, kJsonType,
                          "{\"paths\":[\"/api\",\"/apis\",\"/healthz\",\"/livez\",\"/metrics\","
                          "\"/openapi/v2\",\"/openapi/v3\",\"/readyz\",\"/version\"]}");
   const std::string& first = target.segments[0];
   if (request.method() == "POST") {
-    if (auto review = Review(request, target)) return review;
+    if (auto review = AnswerReview(request, target)) return review;
     return Token(request, target, state);
   }
   if (request.method() != "GET" && request.method() != "HEAD") return std::nullopt;
   if (first == "healthz" || first == "livez" || first == "readyz")
     return Health(request, target, state);
-  if (target.path == "/version") return PlainResponse(id, 200, kJson, VersionJson());
+  if (target.path == "/version") return PlainResponse(id, 200, kJsonType, VersionJson());
   if (target.path == "/metrics")
     return PlainResponse(id, 200, "text/plain; version=0.0.4; charset=utf-8", Metrics(state));
   if (first == "openapi") return OpenApiDocument(id, target, state.open_api());

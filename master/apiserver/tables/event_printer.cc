@@ -24,7 +24,7 @@ std::string Source(const Event& event) {
   return text;
 }
 
-TableCells Cells(const Object& object, WallTime now) {
+TableCells EventCells(const Object& object, WallTime now) {
   const Event& event = object.As<Event>();
   const WallTime first = event.has_first_timestamp() ? ToWall(event.first_timestamp())
                                                      : ToWallMicro(event.event_time());
@@ -62,7 +62,7 @@ const TablePrinter* EventPrinter(const Kind& kind) {
                                       {"First Seen", "string", 1},
                                       {"Count", "integer", 1},
                                       {"Name", "string", 1}},
-                                     Cells};
+                                     EventCells};
   return &kind == &KindOf<Event>() ? &kPrinter : nullptr;
 }
 

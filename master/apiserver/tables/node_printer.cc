@@ -44,7 +44,7 @@ std::string OrUnknown(const std::string& text) {
   return text.empty() ? "<unknown>" : text;
 }
 
-TableCells Cells(const Object& object, WallTime now) {
+TableCells NodeCells(const Object& object, WallTime now) {
   const Node& node = object.As<Node>();
   const auto& info = node.status().node_info();
   return {node.metadata().name(),
@@ -72,7 +72,7 @@ const TablePrinter* NodePrinter(const Kind& kind) {
                                       {"OS-Image", "string", 1},
                                       {"Kernel-Version", "string", 1},
                                       {"Container-Runtime", "string", 1}},
-                                     Cells};
+                                     NodeCells};
   return &kind == &KindOf<Node>() ? &kPrinter : nullptr;
 }
 

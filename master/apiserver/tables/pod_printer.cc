@@ -128,7 +128,7 @@ std::string ReadinessGates(const Pod& pod) {
   return StrCat(good, "/", pod.spec().readiness_gates_size());
 }
 
-TableCells Cells(const Object& object, WallTime now) {
+TableCells PodCells(const Object& object, WallTime now) {
   const Pod& pod = object.As<Pod>();
   const Summary summary = Summarize(pod);
   std::string restarts = StrCat(summary.restarts.count);
@@ -163,7 +163,7 @@ const TablePrinter* PodPrinter(const Kind& kind) {
                                       {"Node", "string", 1},
                                       {"Nominated Node", "string", 1},
                                       {"Readiness Gates", "string", 1}},
-                                     Cells};
+                                     PodCells};
   return &kind == &KindOf<Pod>() ? &kPrinter : nullptr;
 }
 

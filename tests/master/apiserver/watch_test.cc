@@ -23,21 +23,21 @@ using k8s::core::v1::ConfigMap;
 using k8s::core::v1::Node;
 using k8s::core::v1::Pod;
 
-constexpr const char* kMaps = "/api/v1/namespaces/default/configmaps";
+constexpr const char* kConfigMaps = "/api/v1/namespaces/default/configmaps";
 constexpr const char* kWatcher = "lb/part";
 
 class WatchTest : public ::testing::Test {
  protected:
   void MakeMap(const std::string& name, const std::string& label = "1") {
     EXPECT_EQ(master_
-                  .Post(kMaps, StrCat(R"({"kind":"ConfigMap","metadata":{"name":")", name,
-                                      R"(","labels":{"x":")", label, R"("}}})"))
+                  .Post(kConfigMaps, StrCat(R"({"kind":"ConfigMap","metadata":{"name":")", name,
+                                            R"(","labels":{"x":")", label, R"("}}})"))
                   .status,
               201u);
   }
   void Label(const std::string& name, const std::string& label) {
     EXPECT_EQ(master_
-                  .Http("PATCH", StrCat(kMaps, "/", name),
+                  .Http("PATCH", StrCat(kConfigMaps, "/", name),
                         StrCat(R"({"metadata":{"labels":{"x":")", label, R"("}}})"),
                         "application/merge-patch+json")
                   .status,
@@ -88,7 +88,7 @@ TEST_F(WatchTest, BeginsWithWhatExistsAndGoesOnWithChanges) {
   EXPECT_THAT(Events(), ElementsAre("ADDED a", "ADDED b", "SYNCED"));
   MakeMap("c");
   Label("a", "2");
-  master_.Http("DELETE", StrCat(kMaps, "/b"));
+  master_.Http("DELETE", StrCat(kConfigMaps, "/b"));
   EXPECT_THAT(Events(), ElementsAre("ADDED c", "MODIFIED a", "DELETED b"));
 }
 
@@ -265,8 +265,8 @@ TEST_F(WatchTest, EventsCarryTheTraceOfTheWrite) {
 
 TEST_F(WatchTest, HttpWatchersGetLinesUntilTheirTimeIsUp) {
   MakeMap("a");
-  const auto opened =
-      master_.Get(StrCat(kMaps, "?watch=true&timeoutSeconds=30&resourceVersion=", Revision()));
+  const auto opened = master_.Get(
+      StrCat(kConfigMaps, "?watch=true&timeoutSeconds=30&resourceVersion=", Revision()));
   const uint64_t watch = master_.last_request();
   EXPECT_EQ(opened.status, 200u);
   EXPECT_FALSE(opened.last);
@@ -282,7 +282,7 @@ TEST_F(WatchTest, HttpWatchersGetLinesUntilTheirTimeIsUp) {
 }
 
 TEST_F(WatchTest, HttpWatchersOfTablesGetRows) {
-  master_.Http("GET", StrCat(kMaps, "?watch=true&resourceVersion=0"), "", "",
+  master_.Http("GET", StrCat(kConfigMaps, "?watch=true&resourceVersion=0"), "", "",
                "application/json;as=Table;v=v1;g=meta.k8s.io");
   const uint64_t watch = master_.last_request();
   MakeMap("a");
@@ -293,14 +293,14 @@ TEST(WatchAfterRestart, AnHttpWatchFromBeforeItEndsWithAnErrorLine) {
   auto disk = std::make_shared<MemoryDisk>();
   { MasterHarness first({}, disk); }
   MasterHarness second({}, disk);
-  const auto answer = second.Get(StrCat(kMaps, "?watch=true&resourceVersion=1"));
+  const auto answer = second.Get(StrCat(kConfigMaps, "?watch=true&resourceVersion=1"));
   EXPECT_TRUE(answer.last);
   EXPECT_THAT(answer.body, StartsWith(R"({"type":"ERROR","object":{)"));
   EXPECT_THAT(answer.body, HasSubstr("too old resource version: 1 ("));
 }
 
 TEST_F(WatchTest, AClientThatGoesAwayLeavesNoStream) {
-  master_.Get(StrCat(kMaps, "?watch=true"));
+  master_.Get(StrCat(kConfigMaps, "?watch=true"));
   EXPECT_EQ(master_.server().watches(), 1u);
   bus::HttpCancel cancel;
   cancel.set_request(master_.last_request());
@@ -311,18 +311,18 @@ TEST_F(WatchTest, AClientThatGoesAwayLeavesNoStream) {
 
 TEST_F(WatchTest, PagesOfAListAreOfOneRevision) {
   for (const char* name : {"a", "b", "c", "d", "e"}) MakeMap(name);
-  const auto first = master_.Get(StrCat(kMaps, "?limit=2"));
+  const auto first = master_.Get(StrCat(kConfigMaps, "?limit=2"));
   EXPECT_EQ(first.At("/items").get_array().size(), 2u);
   EXPECT_EQ(first.Text("/metadata/remainingItemCount"), "3");
-  master_.Http("DELETE", StrCat(kMaps, "/c"));
+  master_.Http("DELETE", StrCat(kConfigMaps, "/c"));
   MakeMap("cc");
   const auto second =
-      master_.Get(StrCat(kMaps, "?limit=2&continue=", first.Text("/metadata/continue")));
+      master_.Get(StrCat(kConfigMaps, "?limit=2&continue=", first.Text("/metadata/continue")));
   EXPECT_EQ(second.Text("/items/0/metadata/name"), "c");
   EXPECT_EQ(second.Text("/items/1/metadata/name"), "d");
   EXPECT_EQ(second.Text("/metadata/resourceVersion"), first.Text("/metadata/resourceVersion"));
   const auto third =
-      master_.Get(StrCat(kMaps, "?limit=2&continue=", second.Text("/metadata/continue")));
+      master_.Get(StrCat(kConfigMaps, "?limit=2&continue=", second.Text("/metadata/continue")));
   EXPECT_EQ(third.Text("/items/0/metadata/name"), "e");
   EXPECT_EQ(third.Text("/metadata/continue"), "null");
 }

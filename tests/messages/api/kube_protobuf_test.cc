@@ -38,7 +38,7 @@ std::string JsonOf(const KubeProtobufBody& body) {
   return text;
 }
 
-std::string ErrorOf(std::string_view body) {
+std::string DecodeErrorOf(std::string_view body) {
   return std::string(DecodeKubeProtobuf(body).status().message());
 }
 
@@ -146,9 +146,9 @@ TEST(KubeProtobuf, OfAnIntOrStringOnlyWhatItsTypeSaysCounts) {
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_THAT(JsonOf(*decoded), HasSubstr(R"("targetPort":80)"));
   target->set_type(1);
-  EXPECT_EQ(ErrorOf(Body(kind, service)), "spec.ports[0].targetPort: the text is not UTF-8");
+  EXPECT_EQ(DecodeErrorOf(Body(kind, service)), "spec.ports[0].targetPort: the text is not UTF-8");
   target->set_type(2);
-  EXPECT_THAT(ErrorOf(Body(kind, service)), HasSubstr("spec.ports[0].targetPort: the type"));
+  EXPECT_THAT(DecodeErrorOf(Body(kind, service)), HasSubstr("spec.ports[0].targetPort: the type"));
 }
 
 TEST(KubeProtobuf, EntriesAreSortedAndTheLastOfEqualKeysStays) {
@@ -175,17 +175,18 @@ TEST(KubeProtobuf, EncodedAndDecodedIsTheSame) {
 }
 
 TEST(KubeProtobuf, BadBodiesSayWhatIsWrong) {
-  EXPECT_THAT(ErrorOf(""), HasSubstr("does not begin with the bytes 6b 38 73 00"));
-  EXPECT_THAT(ErrorOf("{}"), HasSubstr("not Kubernetes Protobuf"));
-  EXPECT_THAT(ErrorOf(StrCat(kKubeProtobufMagic, "\x0a\x7f")), HasSubstr("runtime.Unknown"));
-  EXPECT_EQ(ErrorOf(Body("batch/v1", "Job", "")),
+  EXPECT_THAT(DecodeErrorOf(""), HasSubstr("does not begin with the bytes 6b 38 73 00"));
+  EXPECT_THAT(DecodeErrorOf("{}"), HasSubstr("not Kubernetes Protobuf"));
+  EXPECT_THAT(DecodeErrorOf(StrCat(kKubeProtobufMagic, "\x0a\x7f")), HasSubstr("runtime.Unknown"));
+  EXPECT_EQ(DecodeErrorOf(Body("batch/v1", "Job", "")),
             R"(no kind "Job" is registered for version "batch/v1")");
-  EXPECT_EQ(ErrorOf(Body("v1", "Pod", "\x0a\x7f")), "the Pod in the body is not valid Protobuf");
+  EXPECT_EQ(DecodeErrorOf(Body("v1", "Pod", "\x0a\x7f")),
+            "the Pod in the body is not valid Protobuf");
 
   k8s::core::v1::ConfigMap map;
   map.mutable_metadata()->add_finalizers("ok");
   map.mutable_metadata()->add_finalizers("\xc0\x80");
-  EXPECT_EQ(ErrorOf(Body(KindOf<k8s::core::v1::ConfigMap>(), map)),
+  EXPECT_EQ(DecodeErrorOf(Body(KindOf<k8s::core::v1::ConfigMap>(), map)),
             "metadata.finalizers[1]: the text is not UTF-8");
 }
 
@@ -199,7 +200,8 @@ TEST(KubeProtobuf, DepthIsLimited) {
     return raw;
   };
   EXPECT_TRUE(DecodeKubeProtobuf(Body("v1", "Pod", groups(50))).ok());
-  EXPECT_EQ(ErrorOf(Body("v1", "Pod", groups(101))), "the Pod in the body is not valid Protobuf");
+  EXPECT_EQ(DecodeErrorOf(Body("v1", "Pod", groups(101))),
+            "the Pod in the body is not valid Protobuf");
 }
 
 TEST(KubeProtobuf, Utf8IsCheckedAsTheStandardSays) {

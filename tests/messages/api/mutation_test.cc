@@ -16,9 +16,9 @@ namespace {
 
 using k8s::core::v1::Pod;
 
-constexpr int kRounds = 3000;
+constexpr int kMutationRounds = 3000;
 
-constexpr std::string_view kPod = R"({"metadata":{"name":"a","labels":{"k":"v","l":"w"},
+constexpr std::string_view kMutatedPod = R"({"metadata":{"name":"a","labels":{"k":"v","l":"w"},
   "creationTimestamp":"2025-01-01T00:00:00Z","managedFields":[{"fieldsV1":{"f:spec":{}}}]},
   "spec":{"hostUsers":false,"volumes":[{"name":"c","configMap":{"name":"c","optional":false}}],
   "containers":[{"name":"c","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"1500m"}},
@@ -43,7 +43,7 @@ std::string MutateJson(std::string text, std::mt19937* random) {
   return text;
 }
 
-std::string Text(const google::protobuf::Message& object) {
+std::string MutationText(const google::protobuf::Message& object) {
   std::string text;
   AppendJson(object, nullptr, &text);
   return text;
@@ -52,8 +52,8 @@ std::string Text(const google::protobuf::Message& object) {
 TEST(Mutation, JsonThatIsAcceptedReadsBackTheSame) {
   std::mt19937 random(1);
   int accepted = 0;
-  for (int round = 0; round < kRounds; ++round) {
-    const std::string text = MutateJson(std::string(kPod), &random);
+  for (int round = 0; round < kMutationRounds; ++round) {
+    const std::string text = MutateJson(std::string(kMutatedPod), &random);
     const auto value = ParseJson(text);
     if (!value.ok()) continue;
     FieldErrors errors;
@@ -61,23 +61,23 @@ TEST(Mutation, JsonThatIsAcceptedReadsBackTheSame) {
     Pod pod;
     if (!FromJson(*value, &pod, &errors).ok()) continue;
     ++accepted;
-    const auto written = ParseJson(Text(pod));
+    const auto written = ParseJson(MutationText(pod));
     ASSERT_TRUE(written.ok()) << text;
     Pod again;
     ASSERT_TRUE(FromJson(*written, &again, nullptr).ok()) << text;
-    ASSERT_EQ(Text(again), Text(pod)) << text;
+    ASSERT_EQ(MutationText(again), MutationText(pod)) << text;
   }
-  EXPECT_GT(accepted, kRounds / 50);
+  EXPECT_GT(accepted, kMutationRounds / 50);
 }
 
 TEST(Mutation, ProtobufThatIsAcceptedBecomesJson) {
   Pod pod;
-  ASSERT_TRUE(FromJson(*ParseJson(kPod), &pod, nullptr).ok());
+  ASSERT_TRUE(FromJson(*ParseJson(kMutatedPod), &pod, nullptr).ok());
   std::string body;
   EncodeKubeProtobuf(pod, KindOf<Pod>(), &body);
   std::mt19937 random(2);
   int accepted = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kMutationRounds; ++round) {
     std::string bytes = body;
     for (size_t i = random() % 3 + 1; i > 0; --i) {
       bytes[random() % bytes.size()] = static_cast<char>(random());
@@ -86,9 +86,9 @@ TEST(Mutation, ProtobufThatIsAcceptedBecomesJson) {
     const auto decoded = DecodeKubeProtobuf(bytes);
     if (!decoded.ok()) continue;
     ++accepted;
-    ASSERT_TRUE(ParseJson(Text(*decoded->object)).ok());
+    ASSERT_TRUE(ParseJson(MutationText(*decoded->object)).ok());
   }
-  EXPECT_GT(accepted, kRounds / 50);
+  EXPECT_GT(accepted, kMutationRounds / 50);
 }
 
 }  // namespace

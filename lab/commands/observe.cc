@@ -88,7 +88,7 @@ void Observe(ObserveFlags flags, CommandContext& context) {
   if (flags.follow) Follow(files, log, flags.filter, context, std::move(printed));
 }
 
-void Trace(const std::string& which, TraceTreeOptions options, CommandContext& context) {
+void ShowTrace(const std::string& which, TraceTreeOptions options, CommandContext& context) {
   const auto paths = ClusterPaths::For(context.cluster);
   if (!paths.ok()) return Fail(context, std::string(paths.status().message()), 2);
   JournalFiles files(paths->journal());
@@ -145,7 +145,7 @@ void AddTraceCommand(CLI::App& app, CommandContext& context) {
   command->add_flag("--full", options->full,
                     "also answers, the store's messages, and what led to nothing");
   command->footer("Examples:\n  kubemu trace last-apply\n  kubemu trace last --full");
-  command->callback([which, options, &context] { Trace(*which, *options, context); });
+  command->callback([which, options, &context] { ShowTrace(*which, *options, context); });
 }
 
 }  // namespace kubemu

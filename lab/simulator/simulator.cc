@@ -13,6 +13,12 @@ namespace {
 // 2025-01-01T00:00:00Z: the simulated world's wall clock begins here.
 constexpr WallTime kWallStart{std::chrono::seconds(1'735'689'600)};
 
+std::pair<std::string, std::string> Ordered(const std::string& a, const std::string& b) {
+  return a < b ? std::pair(a, b) : std::pair(b, a);
+}
+
+}  // namespace
+
 // Keeps the hash of everything and, if asked, the bytes.
 class HashingSink : public JournalSink {
  public:
@@ -30,12 +36,6 @@ class HashingSink : public JournalSink {
   uint64_t hash_ = 0xcbf29ce484222325;
   std::string bytes_;
 };
-
-std::pair<std::string, std::string> Ordered(const std::string& a, const std::string& b) {
-  return a < b ? std::pair(a, b) : std::pair(b, a);
-}
-
-}  // namespace
 
 struct Simulator::SimProcess {
   SimProcess(std::string process_name, Factory make, bool keep_journal)

@@ -12,7 +12,7 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::core::v1::Namespace;
 using k8s::core::v1::Node;
 using k8s::core::v1::Pod;
@@ -106,7 +106,8 @@ bool WaitsForServiceAccount(const ApiCall& call, const Cache& cache) {
          !cache.Find(KindOf<ServiceAccount>(), call.ns, "default");
 }
 
-std::optional<ApiStatus> AdmitCreate(const ApiCall& call, const Cache& cache, Message* object) {
+std::optional<ApiStatus> AdmitCreate(const ApiCall& call, const Cache& cache,
+                                     ProtoMessage* object) {
   if (auto error = NamespaceLifecycle(call, cache, MetaOf(*object).name())) return error;
   if (call.kind == &KindOf<Pod>()) {
     Pod* pod = static_cast<Pod*>(object);

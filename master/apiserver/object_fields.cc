@@ -9,10 +9,10 @@ namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using google::protobuf::Reflection;
 
-const FieldDescriptor* FieldOf(const Message& object, std::string_view name) {
+const FieldDescriptor* FieldOf(const ProtoMessage& object, std::string_view name) {
   return object.GetDescriptor()->FindFieldByName(std::string(name));
 }
 
@@ -24,7 +24,7 @@ MutableObject CopyOf(const Object& object) {
   return copy;
 }
 
-void CopyField(const Message& from, std::string_view name, Message* to) {
+void CopyField(const ProtoMessage& from, std::string_view name, ProtoMessage* to) {
   const FieldDescriptor* field = FieldOf(from, name);
   if (field == nullptr) return;
   const Reflection* reflection = from.GetReflection();
@@ -33,29 +33,29 @@ void CopyField(const Message& from, std::string_view name, Message* to) {
   reflection->MutableMessage(to, field)->CopyFrom(reflection->GetMessage(from, field));
 }
 
-void SwapField(std::string_view name, Message* a, Message* b) {
+void SwapField(std::string_view name, ProtoMessage* a, ProtoMessage* b) {
   if (const FieldDescriptor* field = FieldOf(*a, name); field != nullptr)
     a->GetReflection()->SwapFields(a, b, {field});
 }
 
-void ClearField(std::string_view name, Message* object) {
+void ClearField(std::string_view name, ProtoMessage* object) {
   if (const FieldDescriptor* field = FieldOf(*object, name); field != nullptr)
     object->GetReflection()->ClearField(object, field);
 }
 
-bool SameSpec(const Message& a, const Message& b) {
+bool SameSpec(const ProtoMessage& a, const ProtoMessage& b) {
   const MutableObject left(a.New());
   const MutableObject right(b.New());
   left->CopyFrom(a);
   right->CopyFrom(b);
-  for (Message* object : {left.get(), right.get()}) {
+  for (ProtoMessage* object : {left.get(), right.get()}) {
     ClearField("metadata", object);
     ClearField("status", object);
   }
   return left->SerializeAsString() == right->SerializeAsString();
 }
 
-bool SameObject(const Message& a, const Object& b) {
+bool SameObject(const ProtoMessage& a, const Object& b) {
   return a.ByteSizeLong() == b.bytes().size() && a.SerializeAsString() == b.bytes();
 }
 

@@ -21,7 +21,7 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::core::v1::Namespace;
 using k8s::core::v1::Node;
 using k8s::core::v1::Pod;
@@ -74,7 +74,7 @@ std::optional<ApiStatus> PrepareMeta(const ApiCall& call, World& world, ObjectMe
 }
 
 // Status is not for the creator to write; only nodes register with theirs (registry strategies).
-void PrepareStatus(const Kind& kind, Message* object) {
+void PrepareStatus(const Kind& kind, ProtoMessage* object) {
   if (&kind == &KindOf<Node>()) return;
   ClearField("status", object);
   if (&kind == &KindOf<Pod>()) {

@@ -14,7 +14,7 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::core::v1::Namespace;
 using k8s::core::v1::Pod;
 using k8s::meta::v1::ObjectMeta;
@@ -67,7 +67,7 @@ int64_t GracePeriod(const ApiCall& call, const Object& object) {
 
 // Marks the object as being deleted, or shortens the time that it has left. False: it is on its way
 // already, and this request does not change that.
-bool MarkDeleted(const ApiCall& call, const Object& old, World& world, Message* object) {
+bool MarkDeleted(const ApiCall& call, const Object& old, World& world, ProtoMessage* object) {
   ObjectMeta* meta = MutableMetaOf(object);
   if (!meta->has_deletion_timestamp()) {
     const int64_t grace = GracePeriod(call, old);

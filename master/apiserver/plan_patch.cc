@@ -16,7 +16,7 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::apps::v1::Deployment;
 using k8s::apps::v1::ReplicaSet;
 using k8s::autoscaling::v1::Scale;
@@ -63,7 +63,7 @@ std::string StrictComplaint(const FieldErrors& fields) {
 }
 
 // `original` after the call's patch, decoded.
-OrStatus<MutableObject> PatchObject(const ApiCall& call, const Message& original) {
+OrStatus<MutableObject> PatchObject(const ApiCall& call, const ProtoMessage& original) {
   boost::json::value json = ToJson(original);
   const Kind& kind = KindOfDescriptor(original.GetDescriptor());
   if (json.is_object()) {

@@ -16,7 +16,7 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::core::v1::Namespace;
 using k8s::core::v1::Service;
 using k8s::meta::v1::ObjectMeta;
@@ -76,7 +76,7 @@ void KeepServerMeta(const ObjectMeta& old, ObjectMeta* meta) {
 
 // Which parts of the new object count: an update of the status (or of a namespace's finalizers)
 // writes nothing else, and only it writes that.
-void KeepOtherParts(const ApiCall& call, const Message& old, Message* object) {
+void KeepOtherParts(const ApiCall& call, const ProtoMessage& old, ProtoMessage* object) {
   if (call.subresource.empty()) {
     if (call.kind->has_status) CopyField(old, "status", object);
     if (call.kind == &KindOf<Namespace>()) CopyField(old, "spec", object);
@@ -96,7 +96,7 @@ void KeepOtherParts(const ApiCall& call, const Message& old, Message* object) {
 }
 
 // An object that waits for its deletion goes with its last finalizer.
-bool IsFinished(const Message& object) {
+bool IsFinished(const ProtoMessage& object) {
   const ObjectMeta& meta = MetaOf(object);
   if (!meta.has_deletion_timestamp() || !meta.finalizers().empty()) return false;
   if (object.GetDescriptor() == Namespace::descriptor())
@@ -104,8 +104,9 @@ bool IsFinished(const Message& object) {
   return meta.deletion_grace_period_seconds() == 0;
 }
 
-std::optional<ApiStatus> AssignAddresses(const ApiCall& call, const Object& old, Message* object,
-                                         World& world, ServiceAddresses::Reservation* taken) {
+std::optional<ApiStatus> AssignAddresses(const ApiCall& call, const Object& old,
+                                         ProtoMessage* object, World& world,
+                                         ServiceAddresses::Reservation* taken) {
   if (call.kind != &KindOf<Service>() || !call.subresource.empty()) return std::nullopt;
   FieldErrorList errors;
   *taken = world.addresses.Assign(&old.As<Service>(), static_cast<Service*>(object), &errors);

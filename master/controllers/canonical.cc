@@ -13,10 +13,10 @@ namespace kubemu {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using google::protobuf::Reflection;
 
-bool IsZero(const Message& message, const FieldDescriptor& field) {
+bool IsZero(const ProtoMessage& message, const FieldDescriptor& field) {
   const Reflection& values = *message.GetReflection();
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
@@ -32,7 +32,7 @@ bool IsZero(const Message& message, const FieldDescriptor& field) {
   }
 }
 
-void Normalize(Message* message) {
+void Normalize(ProtoMessage* message) {
   const Reflection& values = *message->GetReflection();
   std::vector<const FieldDescriptor*> fields;
   values.ListFields(*message, &fields);
@@ -43,7 +43,7 @@ void Normalize(Message* message) {
         Normalize(values.MutableRepeatedMessage(message, field, i));
       }
     } else if (is_message) {
-      Message* part = values.MutableMessage(message, field);
+      ProtoMessage* part = values.MutableMessage(message, field);
       Normalize(part);
       if (field->options().GetExtension(::k8s::by_value) && part->ByteSizeLong() == 0) {
         values.ClearField(message, field);
@@ -56,8 +56,8 @@ void Normalize(Message* message) {
 
 }  // namespace
 
-std::string CanonicalBytes(const Message& message) {
-  const std::unique_ptr<Message> copy(message.New());
+std::string CanonicalBytes(const ProtoMessage& message) {
+  const std::unique_ptr<ProtoMessage> copy(message.New());
   copy->CopyFrom(message);
   Normalize(copy.get());
   std::string bytes;

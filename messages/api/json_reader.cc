@@ -19,7 +19,7 @@ namespace kubemu {
 namespace {
 
 namespace json = boost::json;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using google::protobuf::Reflection;
 
 // Where the reader is, as a list on the stack from the innermost place outwards; made into text
@@ -107,7 +107,7 @@ class Reader {
   const absl::Status& status() const { return status_; }
 
   // False: status() says why.
-  bool ReadTop(const json::value& value, const MessageForm& form, Message* message) {
+  bool ReadTop(const json::value& value, const MessageForm& form, ProtoMessage* message) {
     if (form.form == JsonForm::kObject && !value.is_object()) {
       return Fail(StrCat("json: cannot unmarshal ", NameOfValue(value),
                          " into Go value of type v1.", form.descriptor->name()));
@@ -117,7 +117,7 @@ class Reader {
   }
 
  private:
-  bool ReadObject(const json::object& object, const MessageForm& form, Message* message,
+  bool ReadObject(const json::object& object, const MessageForm& form, ProtoMessage* message,
                   const Place* place) {
     for (const json::key_value_pair& member : object) {
       const std::string_view name = AsView(member.key());
@@ -128,7 +128,7 @@ class Reader {
         continue;
       }
       if (member.value().is_null()) continue;
-      Message* target = message;
+      ProtoMessage* target = message;
       for (const FieldForm* inlined : path->inlined) {
         target = inlined->reflection->MutableMessage(target, inlined->field);
       }
@@ -144,7 +144,7 @@ class Reader {
     errors_->unknown.push_back(PathText(&place, true));
   }
 
-  bool ReadField(const json::value& value, const FieldForm& field, Message* message,
+  bool ReadField(const json::value& value, const FieldForm& field, ProtoMessage* message,
                  const Place* place) {
     if (field.map) return ReadMap(value, field, message, place);
     if (field.repeated) return ReadList(value, field, message, place);
@@ -153,7 +153,7 @@ class Reader {
                        field.reflection->MutableMessage(message, field.field), place);
   }
 
-  bool ReadMessage(const json::value& value, const MessageForm& form, Message* message,
+  bool ReadMessage(const json::value& value, const MessageForm& form, ProtoMessage* message,
                    const Place* place) {
     switch (form.form) {
       case JsonForm::kObject:
@@ -175,7 +175,7 @@ class Reader {
     }
   }
 
-  bool ReadList(const json::value& value, const FieldForm& field, Message* message,
+  bool ReadList(const json::value& value, const FieldForm& field, ProtoMessage* message,
                 const Place* place) {
     if (!value.is_array()) return WrongType(value, NameOfField(field), place);
     const Reflection& reflection = *field.reflection;
@@ -186,7 +186,7 @@ class Reader {
       struct_ = owner;
       // A null element is Go's zero value.
       if (field.message != nullptr) {
-        Message* added = reflection.AddMessage(message, field.field);
+        ProtoMessage* added = reflection.AddMessage(message, field.field);
         if (element.is_null()) continue;
         if (!ReadMessage(element, *field.message, added, &here)) return false;
       } else if (!ReadElement(element, field, message, &here)) {
@@ -196,7 +196,7 @@ class Reader {
     return true;
   }
 
-  bool ReadElement(const json::value& element, const FieldForm& field, Message* message,
+  bool ReadElement(const json::value& element, const FieldForm& field, ProtoMessage* message,
                    const Place* place) {
     const Reflection& reflection = *field.reflection;
     int64_t number = 0;
@@ -215,7 +215,7 @@ class Reader {
     return true;
   }
 
-  bool ReadMap(const json::value& value, const FieldForm& field, Message* message,
+  bool ReadMap(const json::value& value, const FieldForm& field, ProtoMessage* message,
                const Place* place) {
     if (!value.is_object()) return WrongType(value, NameOfField(field), place);
     std::vector<const json::key_value_pair*> members;
@@ -226,11 +226,11 @@ class Reader {
     const FieldForm& key_field = field.message->fields[0];
     const FieldForm& value_field = field.message->fields[1];
     for (const json::key_value_pair* member : members) {
-      Message* entry = field.reflection->AddMessage(message, field.field);
+      ProtoMessage* entry = field.reflection->AddMessage(message, field.field);
       const Reflection& reflection = *key_field.reflection;
       reflection.SetString(entry, key_field.field, std::string(AsView(member->key())));
       if (value_field.message != nullptr) {
-        Message* target = reflection.MutableMessage(entry, value_field.field);
+        ProtoMessage* target = reflection.MutableMessage(entry, value_field.field);
         if (member->value().is_null()) continue;
         if (!ReadMessage(member->value(), *value_field.message, target, place)) return false;
         continue;
@@ -243,7 +243,7 @@ class Reader {
     return true;
   }
 
-  bool ReadScalar(const json::value& value, const FieldForm& field, Message* message,
+  bool ReadScalar(const json::value& value, const FieldForm& field, ProtoMessage* message,
                   const Place* place) {
     const Reflection& reflection = *field.reflection;
     switch (field.form) {
@@ -296,7 +296,7 @@ class Reader {
     return decoded.ok() || FailAt(place, decoded);
   }
 
-  bool ReadTime(const json::value& value, const MessageForm& form, Message* message,
+  bool ReadTime(const json::value& value, const MessageForm& form, ProtoMessage* message,
                 const Place* place) {
     if (!value.is_string()) return WrongType(value, "string", place);
     Timestamp time;
@@ -361,7 +361,7 @@ class Reader {
 
 }  // namespace
 
-absl::Status FromJson(const json::value& value, Message* object, FieldErrors* errors) {
+absl::Status FromJson(const json::value& value, ProtoMessage* object, FieldErrors* errors) {
   object->Clear();
   Reader reader(errors);
   reader.ReadTop(value, FormOf(object->GetDescriptor()), object);

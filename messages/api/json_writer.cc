@@ -19,7 +19,7 @@ namespace kubemu {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr char kHexDigits[] = "0123456789abcdef";
@@ -61,7 +61,7 @@ class Writer {
  public:
   explicit Writer(std::string* out) : out_(out) {}
 
-  void WriteObject(const Message& message, const MessageForm& form, bool first) {
+  void WriteObject(const ProtoMessage& message, const MessageForm& form, bool first) {
     first_ = first;
     WriteMembers(message, form);
     out_->push_back('}');
@@ -69,7 +69,7 @@ class Writer {
   }
 
   // A message in its own form, "{" and all.
-  void WriteMessage(const Message& message, const MessageForm& form) {
+  void WriteMessage(const ProtoMessage& message, const MessageForm& form) {
     switch (form.form) {
       case JsonForm::kObject:
         out_->push_back('{');
@@ -97,7 +97,7 @@ class Writer {
   }
 
  private:
-  void WriteMembers(const Message& message, const MessageForm& form) {
+  void WriteMembers(const ProtoMessage& message, const MessageForm& form) {
     for (const FieldForm& field : form.fields) {
       const Reflection& reflection = *field.reflection;
       if (field.repeated) {
@@ -112,10 +112,10 @@ class Writer {
     }
   }
 
-  void WriteMessageMember(const Message& message, const Reflection& reflection,
+  void WriteMessageMember(const ProtoMessage& message, const Reflection& reflection,
                           const FieldForm& field) {
     if (!reflection.HasField(message, field.field)) return;
-    const Message& member = reflection.GetMessage(message, field.field);
+    const ProtoMessage& member = reflection.GetMessage(message, field.field);
     if (field.inlined) return WriteMembers(member, *field.message);
     const bool time = field.form == JsonForm::kTime || field.form == JsonForm::kMicroTime;
     if (time && !HasSeconds(member)) return;
@@ -124,12 +124,12 @@ class Writer {
     first_ = false;
   }
 
-  static bool HasSeconds(const Message& time) {
+  static bool HasSeconds(const ProtoMessage& time) {
     // Time and MicroTime have the same fields; an empty one is Go's zero time, written as null.
     return time.ByteSizeLong() != 0;
   }
 
-  void WriteScalarMember(const Message& message, const Reflection& reflection,
+  void WriteScalarMember(const ProtoMessage& message, const Reflection& reflection,
                          const FieldForm& field) {
     const bool set = reflection.HasField(message, field.field);
     if (!set && !field.required) return;
@@ -161,7 +161,7 @@ class Writer {
     }
   }
 
-  void WriteList(const Message& message, const FieldForm& field) {
+  void WriteList(const ProtoMessage& message, const FieldForm& field) {
     const Reflection& reflection = *field.reflection;
     const int size = reflection.FieldSize(message, field.field);
     out_->push_back('[');
@@ -182,14 +182,14 @@ class Writer {
   }
 
   // Entries as they stand: sorted already (messages/api/labels.h).
-  void WriteMap(const Message& message, const FieldForm& field) {
+  void WriteMap(const ProtoMessage& message, const FieldForm& field) {
     const Reflection& reflection = *field.reflection;
     const int size = reflection.FieldSize(message, field.field);
     const FieldForm& key = field.message->fields[0];
     const FieldForm& value = field.message->fields[1];
     out_->push_back('{');
     for (int i = 0; i < size; ++i) {
-      const Message& entry = reflection.GetRepeatedMessage(message, field.field, i);
+      const ProtoMessage& entry = reflection.GetRepeatedMessage(message, field.field, i);
       const Reflection& entry_reflection = *key.reflection;
       if (i > 0) out_->push_back(',');
       AppendJsonString(entry_reflection.GetStringReference(entry, key.field, &scratch_), out_);
@@ -204,7 +204,7 @@ class Writer {
     first_ = false;
   }
 
-  void WriteTime(const Message& message, const MessageForm& form) {
+  void WriteTime(const ProtoMessage& message, const MessageForm& form) {
     out_->push_back('"');
     if (form.form == JsonForm::kMicroTime) {
       const auto& time = static_cast<const k8s::meta::v1::MicroTime&>(message);
@@ -224,7 +224,7 @@ class Writer {
     }
   }
 
-  void WriteRaw(const Message& message, const MessageForm& form) {
+  void WriteRaw(const ProtoMessage& message, const MessageForm& form) {
     const std::string& raw =
         form.fields[0].reflection->GetStringReference(message, form.fields[0].field, &scratch_);
     out_->append(raw.empty() ? "null" : raw);
@@ -264,7 +264,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
 }
 
-void AppendJson(const Message& object, const Kind* kind, std::string* out) {
+void AppendJson(const ProtoMessage& object, const Kind* kind, std::string* out) {
   const MessageForm& form = FormOf(object.GetDescriptor());
   Writer writer(out);
   if (kind == nullptr || form.form != JsonForm::kObject) return writer.WriteMessage(object, form);
@@ -272,7 +272,7 @@ void AppendJson(const Message& object, const Kind* kind, std::string* out) {
   writer.WriteObject(object, form, false);
 }
 
-boost::json::value ToJson(const Message& object) {
+boost::json::value ToJson(const ProtoMessage& object) {
   std::string text;
   AppendJson(object, nullptr, &text);
   absl::StatusOr<boost::json::value> value = ParseJson(text);

@@ -27,16 +27,16 @@ namespace kubemu {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using k8s::meta::v1::ObjectMeta;
 
 template <class T>
-const ObjectMeta& MetaIn(const Message& object) {
+const ObjectMeta& MetaIn(const ProtoMessage& object) {
   return static_cast<const T&>(object).metadata();
 }
 
 template <class T>
-ObjectMeta* MutableMetaIn(Message* object) {
+ObjectMeta* MutableMetaIn(ProtoMessage* object) {
   return static_cast<T*>(object)->mutable_metadata();
 }
 
@@ -206,13 +206,13 @@ const Kind& KindOfDescriptor(const Descriptor* descriptor) {
   return *found->second;
 }
 
-const ObjectMeta& MetaOf(const Message& object) {
+const ObjectMeta& MetaOf(const ProtoMessage& object) {
   const Kind& kind = KindOfDescriptor(object.GetDescriptor());
   KUBEMU_CHECK(kind.meta != nullptr);
   return kind.meta(object);
 }
 
-ObjectMeta* MutableMetaOf(Message* object) {
+ObjectMeta* MutableMetaOf(ProtoMessage* object) {
   const Kind& kind = KindOfDescriptor(object->GetDescriptor());
   KUBEMU_CHECK(kind.mutable_meta != nullptr);
   return kind.mutable_meta(object);

@@ -21,18 +21,18 @@
 namespace kubemu {
 namespace {
 
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using google::protobuf::Reflection;
 namespace io = google::protobuf::io;
 
-bool ParseBytes(std::string_view bytes, Message* message) {
+bool ParseBytes(std::string_view bytes, ProtoMessage* message) {
   io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
                               static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(kProtobufDepthMax);
   return message->ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage();
 }
 
-void AppendBytes(const Message& message, std::string* out) {
+void AppendBytes(const ProtoMessage& message, std::string* out) {
   io::StringOutputStream stream(out);
   io::CodedOutputStream coded(&stream);
   coded.SetSerializationDeterministic(true);
@@ -44,7 +44,7 @@ class Normalizer {
  public:
   const absl::Status& status() const { return status_; }
 
-  bool NormalizeMessage(Message* message, const MessageForm& form) {
+  bool NormalizeMessage(ProtoMessage* message, const MessageForm& form) {
     switch (form.form) {
       case JsonForm::kObject:
         return Fields(message, form);
@@ -62,7 +62,7 @@ class Normalizer {
   }
 
  private:
-  bool Fields(Message* message, const MessageForm& form) {
+  bool Fields(ProtoMessage* message, const MessageForm& form) {
     const Reflection& reflection = *message->GetReflection();
     for (const FieldForm& field : form.fields) {
       const size_t length = path_.size();
@@ -83,15 +83,15 @@ class Normalizer {
     return true;
   }
 
-  bool Member(Message* message, const FieldForm& field) {
+  bool Member(ProtoMessage* message, const FieldForm& field) {
     const Reflection& reflection = *message->GetReflection();
-    Message* member = reflection.MutableMessage(message, field.field);
+    ProtoMessage* member = reflection.MutableMessage(message, field.field);
     if (!NormalizeMessage(member, *field.message)) return false;
     if (MeansUnset(*member, field)) reflection.ClearField(message, field.field);
     return true;
   }
 
-  static bool MeansUnset(const Message& member, const FieldForm& field) {
+  static bool MeansUnset(const ProtoMessage& member, const FieldForm& field) {
     switch (field.form) {
       case JsonForm::kTime:
       case JsonForm::kMicroTime:
@@ -105,7 +105,7 @@ class Normalizer {
     }
   }
 
-  bool Scalar(Message* message, const FieldForm& field) {
+  bool Scalar(ProtoMessage* message, const FieldForm& field) {
     const Reflection& reflection = *message->GetReflection();
     bool zero = false;
     switch (field.form) {
@@ -129,7 +129,7 @@ class Normalizer {
     return true;
   }
 
-  bool List(Message* message, const FieldForm& field) {
+  bool List(ProtoMessage* message, const FieldForm& field) {
     const Reflection& reflection = *message->GetReflection();
     const int size = reflection.FieldSize(*message, field.field);
     const size_t length = path_.size();
@@ -152,7 +152,7 @@ class Normalizer {
   }
 
   // Both fields of an entry are always there, as in the JSON that they become.
-  bool Entry(Message* entry, const MessageForm& form) {
+  bool Entry(ProtoMessage* entry, const MessageForm& form) {
     const Reflection& reflection = *entry->GetReflection();
     for (const FieldForm& field : form.fields) {
       if (field.message != nullptr) {
@@ -167,12 +167,12 @@ class Normalizer {
     return true;
   }
 
-  static void SortEntries(Message* message, const FieldForm& field) {
+  static void SortEntries(ProtoMessage* message, const FieldForm& field) {
     const Reflection& reflection = *message->GetReflection();
     const auto* key = field.message->fields[0].field;
-    std::map<std::string, std::unique_ptr<Message>> entries;
+    std::map<std::string, std::unique_ptr<ProtoMessage>> entries;
     while (reflection.FieldSize(*message, field.field) > 0) {
-      std::unique_ptr<Message> entry(reflection.ReleaseLast(message, field.field));
+      std::unique_ptr<ProtoMessage> entry(reflection.ReleaseLast(message, field.field));
       std::string name = entry->GetReflection()->GetString(*entry, key);
       entries.try_emplace(std::move(name), std::move(entry));  // the last one came first
     }
@@ -201,7 +201,7 @@ class Normalizer {
     return true;
   }
 
-  bool Raw(Message* message, const MessageForm& form) {
+  bool Raw(ProtoMessage* message, const MessageForm& form) {
     const std::string raw = message->GetReflection()->GetString(*message, form.fields[0].field);
     if (raw.empty()) return true;
     const absl::Status parsed = ParseJson(raw).status();
@@ -224,7 +224,7 @@ class Normalizer {
 
 }  // namespace
 
-absl::Status NormalizeKubeProtobuf(Message* object) {
+absl::Status NormalizeKubeProtobuf(ProtoMessage* object) {
   object->DiscardUnknownFields();
   Normalizer normalizer;
   normalizer.NormalizeMessage(object, FormOf(object->GetDescriptor()));
@@ -251,7 +251,7 @@ absl::StatusOr<KubeProtobufBody> DecodeKubeProtobuf(std::string_view body) {
     return absl::InvalidArgumentError(
         StrCat("the content encoding \"", unknown.content_encoding(), "\" is not supported"));
   }
-  KubeProtobufBody result{kind, std::unique_ptr<Message>(kind->prototype->New())};
+  KubeProtobufBody result{kind, std::unique_ptr<ProtoMessage>(kind->prototype->New())};
   if (!ParseBytes(unknown.raw(), result.object.get())) {
     return absl::InvalidArgumentError(StrCat("the ", name, " in the body is not valid Protobuf"));
   }
@@ -260,7 +260,7 @@ absl::StatusOr<KubeProtobufBody> DecodeKubeProtobuf(std::string_view body) {
   return result;
 }
 
-void EncodeKubeProtobuf(const Message& object, const Kind& kind, std::string* out) {
+void EncodeKubeProtobuf(const ProtoMessage& object, const Kind& kind, std::string* out) {
   k8s::runtime::Unknown unknown;
   unknown.mutable_type_meta()->set_api_version(kind.api_version());
   unknown.mutable_type_meta()->set_kind(std::string(kind.kind));

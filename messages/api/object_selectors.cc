@@ -23,7 +23,7 @@ namespace {
 
 namespace core = ::k8s::core::v1;
 using google::protobuf::DynamicCastToGenerated;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 using Operator = LabelRequirement::Operator;
 
 // What a field holds; none: the kind does not have that field.
@@ -84,7 +84,7 @@ Value ServiceField(const core::Service& service, std::string_view field) {
 }
 
 // The fields that only this kind has.
-Value OwnField(const Message& object, std::string_view field) {
+Value OwnField(const ProtoMessage& object, std::string_view field) {
   if (const auto* pod = DynamicCastToGenerated<core::Pod>(&object)) return PodField(*pod, field);
   if (const auto* node = DynamicCastToGenerated<core::Node>(&object)) {
     return NodeField(*node, field);
@@ -108,7 +108,7 @@ Value OwnField(const Message& object, std::string_view field) {
 }
 
 // Every kind has metadata as field 1.
-const ::k8s::meta::v1::ObjectMeta* MetaOf(const Message& object) {
+const ::k8s::meta::v1::ObjectMeta* MetaOf(const ProtoMessage& object) {
   const google::protobuf::FieldDescriptor* field = object.GetDescriptor()->FindFieldByNumber(1);
   if (field == nullptr || field->message_type() != ::k8s::meta::v1::ObjectMeta::descriptor()) {
     return nullptr;
@@ -144,7 +144,7 @@ absl::StatusOr<LabelSelector> ToLabelSelector(const ::k8s::meta::v1::LabelSelect
   return LabelSelector(std::move(requirements));
 }
 
-absl::StatusOr<std::string> FieldValue(const Message& object, std::string_view field) {
+absl::StatusOr<std::string> FieldValue(const ProtoMessage& object, std::string_view field) {
   if (const ::k8s::meta::v1::ObjectMeta* meta = MetaOf(object)) {
     if (field == "metadata.name") return meta->name();
     if (field == "metadata.namespace") return meta->namespace_();
@@ -153,7 +153,7 @@ absl::StatusOr<std::string> FieldValue(const Message& object, std::string_view f
   return absl::InvalidArgumentError(StrCat("field label not supported: ", field));
 }
 
-absl::Status CheckFieldSelector(const Message& prototype, const FieldSelector& selector) {
+absl::Status CheckFieldSelector(const ProtoMessage& prototype, const FieldSelector& selector) {
   for (const FieldTerm& term : selector.terms()) {
     absl::StatusOr<std::string> value = FieldValue(prototype, term.field);
     if (!value.ok()) return value.status();
@@ -161,7 +161,7 @@ absl::Status CheckFieldSelector(const Message& prototype, const FieldSelector& s
   return absl::OkStatus();
 }
 
-bool MatchesFields(const Message& object, const FieldSelector& selector) {
+bool MatchesFields(const ProtoMessage& object, const FieldSelector& selector) {
   return std::all_of(selector.terms().begin(), selector.terms().end(), [&](const FieldTerm& term) {
     absl::StatusOr<std::string> value = FieldValue(object, term.field);
     return value.ok() && (*value == term.value) != term.negated;

@@ -9,7 +9,7 @@ namespace kubemu::iptables {
 namespace {
 
 template <typename... Parts>
-absl::Status Bad(Table table, const Parts&... parts) {
+absl::Status BadTable(Table table, const Parts&... parts) {
   return absl::InvalidArgumentError(StrCat("table ", TableName(table), ": ", parts...));
 }
 
@@ -38,7 +38,7 @@ absl::Status Ruleset::Restore(RestoreInput input, bool noflush) {
   std::set<Table> tables;
   for (TableUpdate& update : input) {
     if (!tables.insert(update.table).second) {
-      return Bad(update.table, "comes twice in one input");
+      return BadTable(update.table, "comes twice in one input");
     }
     stages.emplace_back();
     absl::Status status = Prepare(update, noflush, &stages.back());
@@ -82,8 +82,8 @@ absl::Status Ruleset::TakeChain(TableUpdate::Chain& update, Stage* stage) {
   const bool builtin = chain != nullptr && chain->builtin;
   if (chain == nullptr) {
     if (!update.declared) {
-      return Bad(stage->table, "chain ", name, " is not there; declare it with \":", name,
-                 " - [0:0]\"");
+      return BadTable(stage->table, "chain ", name, " is not there; declare it with \":", name,
+                      " - [0:0]\"");
     }
     auto added = std::make_unique<Chain>();
     added->name = name;
@@ -103,8 +103,10 @@ absl::Status Ruleset::TakeChain(TableUpdate::Chain& update, Stage* stage) {
 absl::Status Ruleset::TakeRemoved(const TableUpdate& update, Stage* stage) {
   for (const std::string& name : update.removed) {
     const Chain* chain = FindStaged(*stage, name);
-    if (chain == nullptr) return Bad(stage->table, "chain ", name, " to be deleted is not there");
-    if (chain->builtin) return Bad(stage->table, "built-in chain ", name, " cannot be deleted");
+    if (chain == nullptr)
+      return BadTable(stage->table, "chain ", name, " to be deleted is not there");
+    if (chain->builtin)
+      return BadTable(stage->table, "built-in chain ", name, " cannot be deleted");
     stage->replaced.erase(name);
     if (stage->added.erase(name) == 0) stage->removed.insert(name);
   }
@@ -123,11 +125,11 @@ absl::Status Ruleset::ResolveJumps(Stage* stage) {
       if (jump == nullptr) continue;
       loaded.jump = FindStaged(*stage, jump->chain);
       if (loaded.jump == nullptr) {
-        return Bad(stage->table, "chain ", name, " jumps to \"", jump->chain,
-                   "\", which is neither a chain nor a supported target");
+        return BadTable(stage->table, "chain ", name, " jumps to \"", jump->chain,
+                        "\", which is neither a chain nor a supported target");
       }
       if (loaded.jump->builtin) {
-        return Bad(stage->table, "chain ", name, " jumps to the built-in chain ", jump->chain);
+        return BadTable(stage->table, "chain ", name, " jumps to the built-in chain ", jump->chain);
       }
     }
   }
@@ -139,7 +141,7 @@ absl::Status Ruleset::CheckRemoved(const Stage& stage) {
     const Chain* chain = Find(stage.table, name);
     for (const Chain* caller : chain->callers) {
       if (stage.replaced.contains(caller->name) || stage.removed.contains(caller->name)) continue;
-      return Bad(stage.table, "chain ", name, " cannot be deleted: other rules jump to it");
+      return BadTable(stage.table, "chain ", name, " cannot be deleted: other rules jump to it");
     }
   }
   return absl::OkStatus();
@@ -158,8 +160,8 @@ absl::Status Ruleset::CheckLoops(const Stage& stage) {
 absl::Status Ruleset::Visit(const Stage& stage, Chain* chain, int depth) {
   if (chain->visited == epoch_ && chain->height >= 0) return absl::OkStatus();
   if (chain->visited == epoch_ || depth > kJumpDepthMax) {
-    return Bad(stage.table, "chain ", chain->name, " leads back to itself, or more than ",
-               kJumpDepthMax, " jumps deep");
+    return BadTable(stage.table, "chain ", chain->name, " leads back to itself, or more than ",
+                    kJumpDepthMax, " jumps deep");
   }
   chain->visited = epoch_;
   chain->height = -1;
@@ -174,8 +176,8 @@ absl::Status Ruleset::Visit(const Stage& stage, Chain* chain, int depth) {
     height = std::max(height, loaded.jump->height + 1);
   }
   if (height > kJumpDepthMax) {
-    return Bad(stage.table, "chain ", chain->name, " leads more than ", kJumpDepthMax,
-               " jumps deep");
+    return BadTable(stage.table, "chain ", chain->name, " leads more than ", kJumpDepthMax,
+                    " jumps deep");
   }
   chain->height = height;
   return absl::OkStatus();

@@ -21,7 +21,7 @@ namespace apps = ::k8s::apps::v1;
 namespace core = ::k8s::core::v1;
 namespace discovery = ::k8s::discovery::v1;
 using google::protobuf::DynamicCastToGenerated;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 
 constexpr int32_t kRevisionHistoryLimit = 10;
 constexpr int32_t kProgressDeadlineSeconds = 600;
@@ -157,7 +157,7 @@ void KeepNodePorts(const core::ServiceSpec& old_spec, core::ServiceSpec* spec) {
 
 }  // namespace
 
-void ApplyDefaults(Message* object) {
+void ApplyDefaults(ProtoMessage* object) {
   if (auto* pod = DynamicCastToGenerated<core::Pod>(object)) {
     DefaultPod(pod);
   } else if (auto* deployment = DynamicCastToGenerated<apps::Deployment>(object)) {
@@ -180,7 +180,7 @@ void ApplyDefaults(Message* object) {
   }
 }
 
-void KeepAllocatedValues(const Message& old_object, Message* new_object) {
+void KeepAllocatedValues(const ProtoMessage& old_object, ProtoMessage* new_object) {
   const auto* old_service = DynamicCastToGenerated<core::Service>(&old_object);
   auto* service = DynamicCastToGenerated<core::Service>(new_object);
   if (old_service == nullptr || service == nullptr) return;

@@ -27,7 +27,7 @@ namespace coordination = ::k8s::coordination::v1;
 namespace core = ::k8s::core::v1;
 namespace discovery = ::k8s::discovery::v1;
 using google::protobuf::DynamicCastToGenerated;
-using google::protobuf::Message;
+using ProtoMessage = google::protobuf::Message;
 
 MetadataRules RulesOf(const Kind& kind) {
   MetadataRules rules;
@@ -41,7 +41,7 @@ MetadataRules RulesOf(const Kind& kind) {
 }
 
 // What the kind itself asks of an object, beside its metadata.
-void ValidateObject(const Message& object, FieldErrorList* errors) {
+void ValidateObject(const ProtoMessage& object, FieldErrorList* errors) {
   if (const auto* pod = DynamicCastToGenerated<core::Pod>(&object)) {
     ValidatePodSpec(pod->spec(), FieldPath("spec"), errors);
   } else if (const auto* service = DynamicCastToGenerated<core::Service>(&object)) {
@@ -71,7 +71,7 @@ void ValidateObject(const Message& object, FieldErrorList* errors) {
 
 // Calls `validate` with both objects as T, if they are.
 template <typename T>
-void IfBoth(const Message& old_object, const Message& new_object,
+void IfBoth(const ProtoMessage& old_object, const ProtoMessage& new_object,
             void (*validate)(const T&, const T&, FieldErrorList*), FieldErrorList* errors) {
   const T* before = DynamicCastToGenerated<T>(&old_object);
   const T* after = DynamicCastToGenerated<T>(&new_object);
@@ -80,15 +80,15 @@ void IfBoth(const Message& old_object, const Message& new_object,
 
 }  // namespace
 
-FieldErrorList ValidateCreate(const Kind& kind, const Message& object) {
+FieldErrorList ValidateCreate(const Kind& kind, const ProtoMessage& object) {
   FieldErrorList errors;
   ValidateMetadata(MetaOf(object), RulesOf(kind), &errors);
   ValidateObject(object, &errors);
   return errors;
 }
 
-FieldErrorList ValidateUpdate(const Kind& kind, const Message& old_object,
-                              const Message& new_object) {
+FieldErrorList ValidateUpdate(const Kind& kind, const ProtoMessage& old_object,
+                              const ProtoMessage& new_object) {
   FieldErrorList errors;
   ValidateMetadata(MetaOf(new_object), RulesOf(kind), &errors);
   ValidateMetadataUpdate(MetaOf(old_object), MetaOf(new_object), &errors);

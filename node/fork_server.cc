@@ -24,6 +24,7 @@ namespace {
 namespace json = boost::json;
 
 struct Request {
+  bool commit = false;  // and nothing else
   std::vector<std::string> arguments;
   std::string log;  // "": /dev/null
 };
@@ -38,6 +39,7 @@ absl::StatusOr<Request> ParseRequest(const std::string& line) {
   const json::value value = json::parse(line, error);
   if (error) return bad(error.message());
   if (!value.is_object()) return bad("not an object");
+  if (value.get_object().contains("commit")) return Request{.commit = true, .log = ""};
   const json::value* arguments = value.get_object().if_contains("args");
   if (arguments == nullptr || !arguments->is_array()) return bad("\"args\" is not a list");
   Request request;
@@ -100,18 +102,25 @@ pid_t Fork(const Request& request) {
 
 std::optional<std::vector<std::string>> ForkServer::Serve() {
   std::signal(SIGCHLD, SIG_IGN);  // children that end leave nothing behind
+  std::signal(SIGPIPE, SIG_IGN);  // whoever asked may be gone: then stdin has ended too
   size_t forks = 0;
+  std::vector<pid_t> uncommitted;
   for (std::string line; std::getline(std::cin, line);) {
     if (StripSpaces(line).empty()) continue;
     absl::StatusOr<Request> request = ParseRequest(line);
     if (!request.ok()) {
       AnswerError(std::string(request.status().message()));
+    } else if (request->commit) {
+      uncommitted.clear();
     } else if (++forks > kForksMax) {
       AnswerError(StrCat("limit: no more than ", kForksMax, " processes"));
-    } else if (Fork(*request) == 0) {
-      return std::move(request->arguments);
+    } else {
+      const pid_t pid = Fork(*request);
+      if (pid == 0) return std::move(request->arguments);
+      if (pid > 0) uncommitted.push_back(pid);
     }
   }
+  for (const pid_t pid : uncommitted) ::kill(pid, SIGTERM);
   return std::nullopt;
 }
 

@@ -13,8 +13,11 @@ namespace kubemu {
 // one request per line from stdin,
 //   {"args": ["--name", "node-1", ...], "log": "/path/node-1.log"}
 // forks a child for each, and answers on stdout with {"pid": 123}, or {"error": "why"}. A child is
-// a process like any other: own session, stdout and stderr appended to its log; it outlives the
-// parent, which ends when stdin does.
+// a process like any other: own session, stdout and stderr appended to its log.
+//
+// The line {"commit": true}, which gets no answer, says that whoever asks has noted the children so
+// far: they outlive the parent. When stdin ends, the others are ended with SIGTERM: a start that
+// was interrupted leaves no process that nobody knows of. The parent ends with stdin.
 class ForkServer {
  public:
   static constexpr size_t kForksMax = 20'000;

@@ -1,3 +1,5 @@
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
@@ -48,9 +50,10 @@ std::string CheckName(const std::string& name) {
 }
 
 std::string CheckQuantity(const std::string& text) {
-  return Quantity::Parse(text).ok()
+  const absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
+  return quantity.ok() && quantity->Sign() > 0
              ? ""
-             : StrCat("\"", text, "\" is not a quantity such as 4, 500m or 8Gi");
+             : StrCat("\"", text, "\" is not a quantity above zero such as 4, 500m or 8Gi");
 }
 
 // "zone=a,disk=ssd"; false: not of that form.
@@ -136,6 +139,8 @@ int RunNode(const std::vector<std::string>& arguments) {
     return *exit_code;
   }
   if (flags.serve_forks) return BadFlag(app, "--serve-forks goes with no other flag");
+  // All nodes are forks of one command line: this is what tells them apart in ps and top.
+  ::prctl(PR_SET_NAME, flags.common.runtime.process.c_str());
   Node::Options options;
   if (const std::string wrong = Resolve(&flags, &options); !wrong.empty()) {
     return BadFlag(app, wrong);

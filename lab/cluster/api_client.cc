@@ -50,16 +50,46 @@ absl::StatusOr<HttpAnswer> HttpGet(const std::string& address, const std::string
   }
 }
 
-absl::StatusOr<std::map<std::string, std::string>> NodeReadiness(const std::string& address) {
-  const absl::StatusOr<HttpAnswer> answer = HttpGet(address, "/api/v1/nodes");
+namespace {
+
+absl::StatusOr<boost::json::value> GetList(const std::string& address, const std::string& target) {
+  const absl::StatusOr<HttpAnswer> answer = HttpGet(address, target);
   if (!answer.ok()) return answer.status();
   if (answer->status != 200) {
     return absl::UnavailableError(StrCat("the API server answers ", answer->status));
   }
+  boost::system::error_code error;
+  boost::json::value list = boost::json::parse(answer->body, error);
+  if (error) return absl::DataLossError(StrCat("the answer to ", target, " is not JSON"));
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> LeaseRenewals(const std::string& address) {
+  const absl::StatusOr<boost::json::value> list =
+      GetList(address, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases");
+  if (!list.ok()) return list.status();
+  std::map<std::string, std::string> renewals;
+  try {
+    for (const boost::json::value& lease : list->at("items").as_array()) {
+      boost::system::error_code missing;
+      const auto* time = lease.find_pointer("/spec/renewTime", missing);
+      renewals[lease.at("metadata").at("name").as_string().c_str()] =
+          time == nullptr ? "" : time->as_string().c_str();
+    }
+  } catch (const std::exception& error) {
+    return absl::DataLossError(StrCat("the API server's list of leases: ", error.what()));
+  }
+  return renewals;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> NodeReadiness(const std::string& address) {
+  const absl::StatusOr<boost::json::value> list = GetList(address, "/api/v1/nodes");
+  if (!list.ok()) return list.status();
   std::map<std::string, std::string> ready;
   try {
-    const boost::json::value list = boost::json::parse(answer->body);
-    for (const boost::json::value& node : list.at("items").as_array()) {
+    for (const boost::json::value& node : list->at("items").as_array()) {
       std::string& state = ready[node.at("metadata").at("name").as_string().c_str()];
       state = "Unknown";
       const auto* status = node.as_object().if_contains("status");

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/readable_pipe.hpp>
 #include <boost/asio/writable_pipe.hpp>
 #include <boost/asio/write.hpp>
@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <utility>
 
 #include "messages/core/strings.h"
 
@@ -55,48 +56,99 @@ std::filesystem::path ProgramFolder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
 }
 
-absl::StatusOr<pid_t> SpawnDetached(const std::filesystem::path& program,
-                                    const std::vector<std::string>& arguments,
-                                    const std::filesystem::path& log) {
+Spawned::Spawned(Spawned&& other) noexcept
+    : pid_(other.pid_), pipe_(std::exchange(other.pipe_, -1)) {}
+
+Spawned::~Spawned() {
+  if (pipe_ >= 0) close(pipe_);
+}
+
+void Spawned::Release() {
+  const char go_on = '\n';
+  // Should it have ended already, whoever waits for it will see that.
+  [[maybe_unused]] const ssize_t written = write(pipe_, &go_on, 1);
+  close(std::exchange(pipe_, -1));
+}
+
+absl::StatusOr<Spawned> Spawned::Start(const std::filesystem::path& program,
+                                       std::vector<std::string> arguments,
+                                       const std::filesystem::path& log) {
   absl::StatusOr<File> out = OpenLog(log);
   if (!out.ok()) return out.status();
+  arguments.insert(arguments.end(), {"--exit-with-parent", "0"});
   try {
     asio::io_context context;
+    asio::writable_pipe to_child(context);
     process::process child(context, program.string(), arguments,
-                           process::process_stdio{nullptr, out->get(), out->get()}, NewSession{});
+                           process::process_stdio{to_child, out->get(), out->get()}, NewSession{});
     const pid_t pid = child.id();
     child.detach();
-    return pid;
+    return Spawned(pid, to_child.release());
   } catch (const std::exception& error) {
     return CannotStart(program, error);
   }
 }
 
-absl::StatusOr<std::string> RunWithInput(const std::filesystem::path& program,
-                                         const std::vector<std::string>& arguments,
-                                         const std::string& input,
-                                         const std::filesystem::path& log) {
+struct LineConversation::Impl {
+  Impl(const std::filesystem::path& path, const std::vector<std::string>& arguments,
+       const std::filesystem::path& log_path, FILE* err)
+      : program(path),
+        log(log_path),
+        to_child(context),
+        from_child(context),
+        child(context, path.string(), arguments, process::process_stdio{to_child, from_child, err},
+              NewSession{}) {}
+
+  absl::Status Ended(const std::string& how) const {
+    return absl::InternalError(StrCat(program.string(), " ", how, "; see ", log.string()));
+  }
+
+  const std::filesystem::path program;
+  const std::filesystem::path log;
+  asio::io_context context;
+  asio::writable_pipe to_child;
+  asio::readable_pipe from_child;
+  process::process child;
+  std::string buffer;
+};
+
+LineConversation::LineConversation(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LineConversation::~LineConversation() = default;
+
+absl::StatusOr<std::unique_ptr<LineConversation>> LineConversation::Start(
+    const std::filesystem::path& program, const std::vector<std::string>& arguments,
+    const std::filesystem::path& log) {
   absl::StatusOr<File> err = OpenLog(log);
   if (!err.ok()) return err.status();
   try {
-    asio::io_context context;
-    asio::writable_pipe to_child(context);
-    asio::readable_pipe from_child(context);
-    process::process child(context, program.string(), arguments,
-                           process::process_stdio{to_child, from_child, err->get()}, NewSession{});
-    boost::system::error_code error;
-    asio::write(to_child, asio::buffer(input), error);
-    to_child.close();
-    std::string output;
-    asio::read(from_child, asio::dynamic_buffer(output), error);
-    if (const int code = child.wait(); code != 0) {
-      return absl::InternalError(
-          StrCat(program.string(), " ended with code ", code, "; see ", log.string()));
-    }
-    return output;
+    return std::unique_ptr<LineConversation>(
+        new LineConversation(std::make_unique<Impl>(program, arguments, log, err->get())));
   } catch (const std::exception& error) {
     return CannotStart(program, error);
   }
+}
+
+absl::Status LineConversation::Tell(const std::string& line) {
+  boost::system::error_code error;
+  asio::write(impl_->to_child, asio::buffer(line + "\n"), error);
+  return error ? impl_->Ended("takes no more input") : absl::OkStatus();
+}
+
+absl::StatusOr<std::string> LineConversation::Ask(const std::string& line) {
+  if (absl::Status status = Tell(line); !status.ok()) return status;
+  boost::system::error_code error;
+  const size_t length =
+      asio::read_until(impl_->from_child, asio::dynamic_buffer(impl_->buffer), '\n', error);
+  if (error) return impl_->Ended("ended");
+  std::string answer = impl_->buffer.substr(0, length - 1);
+  impl_->buffer.erase(0, length);
+  return answer;
+}
+
+absl::Status LineConversation::Finish() {
+  impl_->to_child.close();
+  const int code = impl_->child.wait();
+  return code == 0 ? absl::OkStatus() : impl_->Ended(StrCat("ended with code ", code));
 }
 
 }  // namespace kubemu

@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "messages/core/ip.h"
 #include "messages/core/strings.h"
 
 namespace kubemu {
@@ -75,6 +76,31 @@ absl::StatusOr<ClusterPaths> ClusterPaths::For(const std::string& cluster) {
         StrCat("\"", cluster, "\" is not a cluster name: use lower case letters, digits and '-'"));
   }
   return ClusterPaths(fs::absolute(Home()) / cluster);
+}
+
+absl::Status ClusterPaths::Remove() const {
+  std::error_code error;
+  if (!fs::exists(dir_, error)) return absl::OkStatus();
+  if (!fs::exists(topology(), error) && !fs::is_empty(dir_, error)) {
+    return absl::FailedPreconditionError(StrCat(
+        dir_.string(), " is not a cluster's folder (it has no topology.json): kubemu leaves ",
+        "it alone; choose another --cluster or KUBEMU_HOME"));
+  }
+  std::vector<fs::path> ours = {kubeconfig(), logs(), journal(), run()};
+  for (const fs::directory_entry& entry : fs::directory_iterator(dir_, error)) {
+    const std::string name = entry.path().filename();
+    // SQLite's own files beside the store, and what an interrupted write left.
+    if (name.starts_with("store.db") || name.ends_with(".partial")) ours.push_back(entry.path());
+  }
+  ours.push_back(topology());  // last: if this is interrupted, it is still a cluster's folder
+  for (const fs::path& path : ours) {
+    fs::remove_all(path, error);
+    if (error) {
+      return absl::InternalError(StrCat("cannot remove ", path.string(), ": ", error.message()));
+    }
+  }
+  fs::remove(dir_, error);  // stays if somebody else keeps things there
+  return absl::OkStatus();
 }
 
 uint64_t ProcessStartTime(pid_t pid) {
@@ -162,7 +188,9 @@ absl::Status Topology::Save(const fs::path& file) const {
                    fs::perms::owner_read | fs::perms::owner_write);
 }
 
-absl::StatusOr<int> FreeBlock() {
+namespace {
+
+std::set<int> TakenBlocks() {
   // /proc/net/tcp: local address as hexadecimal in host byte order, state 0A is LISTEN.
   std::set<int> taken;
   std::ifstream in("/proc/net/tcp");
@@ -178,6 +206,17 @@ absl::StatusOr<int> FreeBlock() {
     const int second = (ip >> 16) & 255;
     if (ip >> 24 == 127 && second > 0) taken.insert((second - 1) / 2);
   }
+  return taken;
+}
+
+}  // namespace
+
+bool IsFreeBlock(int block) {
+  return !TakenBlocks().contains(block);
+}
+
+absl::StatusOr<int> FreeBlock() {
+  const std::set<int> taken = TakenBlocks();
   for (int block = 0; block < Topology::kBlocksMax; ++block) {
     if (!taken.contains(block)) return block;
   }
@@ -185,20 +224,26 @@ absl::StatusOr<int> FreeBlock() {
       "all address blocks of 127.0.0.0/8 are in use: end a cluster with kubemu down");
 }
 
+bool IsFree(const std::string& text) {
+  const absl::StatusOr<SocketAddress> wanted = SocketAddress::Parse(text);
+  if (!wanted.ok()) return false;
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(wanted->port);
+  address.sin_addr.s_addr = htonl(wanted->ip.bits());
+  const bool free =
+      bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd, 1) == 0;
+  close(fd);
+  return free;
+}
+
 absl::StatusOr<int> FreePort(int first) {
   constexpr int kTriesMax = 1000;
   for (int port = first; port < first + kTriesMax; ++port) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool free =
-        bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(fd, 1) == 0;
-    close(fd);
-    if (free) return port;
+    if (IsFree(StrCat("127.0.0.1:", port))) return port;
   }
   return absl::ResourceExhaustedError(
       StrCat("no free port on 127.0.0.1 from ", first, " to ", first + kTriesMax - 1));

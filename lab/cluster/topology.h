@@ -23,8 +23,12 @@ class ClusterPaths {
   std::filesystem::path topology() const { return dir_ / "topology.json"; }
   std::filesystem::path logs() const { return dir_ / "logs"; }
   std::filesystem::path journal() const { return dir_ / "journal"; }
-  std::filesystem::path store() const { return dir_ / "store"; }
+  std::filesystem::path store() const { return dir_ / "store.db"; }
   std::filesystem::path run() const { return dir_ / "run"; }
+
+  // Removes all of the above, and nothing else. FailedPrecondition, with nothing removed, if the
+  // folder was never a cluster's: it holds something and no topology.json.
+  absl::Status Remove() const;
 
   // The folder that holds all clusters.
   static std::filesystem::path Home();
@@ -79,6 +83,9 @@ uint64_t ProcessStartTime(pid_t pid);
 
 // The lowest block with no listening socket on this machine.
 absl::StatusOr<int> FreeBlock();
+bool IsFreeBlock(int block);
+// Whether "127.0.0.1:6443" can be listened on.
+bool IsFree(const std::string& address);
 // The lowest free port of 127.0.0.1 from `first` on.
 absl::StatusOr<int> FreePort(int first);
 

@@ -14,6 +14,7 @@
 #include "lab/cluster/launcher.h"
 #include "lab/cluster/topology.h"
 #include "lab/commands/commands.h"
+#include "messages/api/quantity.h"
 #include "messages/core/strings.h"
 
 namespace kubemu {
@@ -84,6 +85,13 @@ absl::StatusOr<std::vector<std::string>> EndAll(const ClusterPaths& paths,
       .Down(topology);
 }
 
+std::string CheckPositiveQuantity(const std::string& text) {
+  const absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
+  return quantity.ok() && quantity->Sign() > 0
+             ? ""
+             : StrCat("\"", text, "\" is not a positive quantity such as 500Mi or 8Gi");
+}
+
 bool AnyRunning(const Topology& topology) {
   for (const ClusterProcess& process : topology.processes) {
     if (process.IsRunning()) return true;
@@ -118,9 +126,7 @@ absl::StatusOr<Topology> Plan(const UpFlags& flags, const CLI::App& command,
       return absl::FailedPreconditionError(
           StrCat("cluster ", flags.wanted.cluster, " is running: kubemu down, then up --fresh"));
     }
-    std::error_code error;
-    fs::remove_all(paths.dir(), error);
-    if (error) return absl::InternalError(StrCat("cannot remove ", paths.dir().string()));
+    if (absl::Status status = paths.Remove(); !status.ok()) return status;
     return flags.wanted;
   }
   if (!known.ok()) return flags.wanted;
@@ -179,8 +185,11 @@ void Down(CommandContext& context, bool purge) {
   if (!topology.ok()) return Fail(context, std::string(topology.status().message()));
   const auto ended = EndAll(*paths, *topology);
   if (!ended.ok()) return Fail(context, std::string(ended.status().message()));
-  std::error_code error;
-  if (purge) fs::remove_all(paths->dir(), error);
+  if (purge) {
+    if (absl::Status status = paths->Remove(); !status.ok()) {
+      return Fail(context, std::string(status.message()));
+    }
+  }
   if (context.output == "json") {
     boost::json::array names;
     for (const std::string& name : *ended) names.emplace_back(name);
@@ -231,6 +240,7 @@ void AddUpCommand(CLI::App& app, CommandContext& context) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--memory", flags->wanted.memory, "memory of each node")
+      ->check(CheckPositiveQuantity)
       ->capture_default_str();
   command->add_option("--pods", flags->wanted.pods, "pods a node takes")
       ->check(CLI::Range(1, 250))

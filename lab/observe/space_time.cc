@@ -10,10 +10,10 @@ namespace kubemu {
 namespace {
 
 constexpr int kLeft = 110;       // room for the time
-constexpr int kLane = 190;       // between two addresses
+constexpr int kLane = 260;       // between two addresses
 constexpr int kTop = 80;         // room for title and addresses
 constexpr int kRow = 26;         // between two messages
-constexpr size_t kTextMax = 34;  // characters of a label
+constexpr size_t kTextMax = 40;  // characters of a label
 
 std::string Escape(std::string_view text) {
   std::string out;

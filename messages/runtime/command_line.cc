@@ -95,7 +95,7 @@ absl::Status ReportReady(const CommonFlags& flags, const ProcessRuntime& runtime
     StrAppend(&json, R"(,"http":")", runtime.addresses().http, "\"");
   }
   json += "}\n";
-  spdlog::info("ready {}", StripSpaces(json));
+  if (!flags.log_file.empty()) spdlog::info("ready {}", StripSpaces(json));
   std::fputs(StrCat("ready ", json).c_str(), stdout);
   std::fflush(stdout);
   if (flags.ready_fd >= 0) {
@@ -157,7 +157,8 @@ void AddCommonFlags(CLI::App& app, CommonFlags* flags) {
                  "file that gets one line of JSON when the process listens");
   app.add_option("--ready-fd", flags->ready_fd, "open descriptor that gets the same line");
   app.add_option("--exit-with-parent", runtime.parent_fd,
-                 "open descriptor (a pipe); the process ends when its other end is closed");
+                 "open descriptor, a pipe: the process ends when that does, unless a byte came "
+                 "before");
 }
 
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv) {

@@ -168,14 +168,14 @@ void ProcessRuntime::Impl::WatchSignals() {
 void ProcessRuntime::Impl::WatchParent() {
   if (options_.parent_fd < 0) return;
   boost::system::error_code error;
-  if (!parent_.is_open()) parent_.assign(options_.parent_fd, error);
+  parent_.assign(options_.parent_fd, error);
   if (error) {
     spdlog::warn("cannot watch descriptor {}: {}", options_.parent_fd, error.message());
     return;
   }
   boost::asio::async_read(parent_, boost::asio::buffer(&ignored_, 1),
                           [this](const boost::system::error_code& end, size_t) {
-                            if (!end) return WatchParent();
+                            if (!end) return;  // it lets go of us
                             spdlog::info("{} ends: its parent is gone", options_.process);
                             stopping_ = true;
                           });

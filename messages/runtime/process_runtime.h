@@ -37,7 +37,7 @@ class ProcessRuntime {
     std::string journal_directory;  // "": no journal
     bool insecure = false;          // other than loopback addresses are allowed
     bool small_memory = false;      // gives memory back whenever a burst of work is over (nodes)
-    int parent_fd = -1;             // ends when this descriptor is at its end; -1: none
+    int parent_fd = -1;  // ends when this descriptor is at its end, unless a byte came before it
   };
 
   // Where the process really listens; a port 0 in the options became the one that was picked.

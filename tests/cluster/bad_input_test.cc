@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <fstream>
 
 #include "messages/core/ip.h"
@@ -194,6 +196,39 @@ TEST(BadInput, HalfRequestsAndGarbageOnThePortsHarmNobody) {
   EXPECT_EQ(cluster.Kubectl("create configmap still-works --from-literal=a=b").code, 0);
   EXPECT_EQ(cluster.Get("node node-1", "{.status.conditions[?(@.type==\"Ready\")].status}"),
             "True");
+}
+
+TEST(BadInput, FreshRemovesNothingButAClustersOwnThings) {
+  Cluster cluster({"--nodes", "1"});
+  const std::filesystem::path foreign = cluster.home() / "precious";
+  std::filesystem::create_directories(foreign);
+  std::ofstream(foreign / "thesis.txt") << "years of work";
+  const CommandResult refused = cluster.Kubemu("up --cluster precious --fresh");
+  EXPECT_NE(refused.code, 0);
+  EXPECT_THAT(refused.err, HasSubstr("is not a cluster's folder"));
+  EXPECT_TRUE(std::filesystem::exists(foreign / "thesis.txt"));
+
+  // Nor what somebody put beside a cluster's things.
+  std::ofstream(cluster.home() / "default" / "notes.txt") << "mine";
+  ASSERT_EQ(cluster.Kubemu("down --purge").code, 0);
+  EXPECT_TRUE(std::filesystem::exists(cluster.home() / "default" / "notes.txt"));
+  EXPECT_FALSE(std::filesystem::exists(cluster.home() / "default" / "topology.json"));
+  EXPECT_FALSE(std::filesystem::exists(cluster.home() / "default" / "store.db"));
+  std::filesystem::remove(cluster.home() / "default" / "notes.txt");
+  ASSERT_EQ(cluster.Kubemu("up --nodes 1").code, 0);
+}
+
+TEST(BadInput, UpLeavesNoDescriptorOfItsCallerOpen) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);  // without O_CLOEXEC: kubemu inherits it
+  Cluster cluster({"--nodes", "1"});
+  close(ends[1]);
+  // The end of the file comes as soon as nobody holds the other end.
+  char byte;
+  pollfd readable{ends[0], POLLIN, 0};
+  EXPECT_EQ(poll(&readable, 1, 2000), 1) << "a detached process holds the pipe open";
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);
+  close(ends[0]);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -150,6 +151,45 @@ TEST(BadLuck, TwoClustersRunSideBySide) {
   EXPECT_TRUE(one.RolledOut("web"));
   EXPECT_EQ(two.Get("deployments", "{.items[*].metadata.name}"), "");
   EXPECT_NE(one.NodeIp(1), two.NodeIp(1));
+}
+
+// While a cluster was down, another one came to use its addresses.
+TEST(BadLuck, AClusterThatComesBackTakesNobodyElsesAddresses) {
+  Cluster one({"--nodes", "1"});
+  ASSERT_EQ(one.Kubectl("create configmap mine --from-literal=a=b").code, 0);
+  ASSERT_EQ(one.Kubemu("down").code, 0);
+  Cluster two({"--nodes", "1"});
+  const CommandResult up = one.Kubemu("up");
+  ASSERT_EQ(up.code, 0) << up.err;
+  EXPECT_EQ(one.State("master"), "running");
+  EXPECT_NE(one.NodeIp(1), two.NodeIp(1));
+  EXPECT_EQ(one.Get("configmap mine", "{.data.a}"), "b");
+  EXPECT_NE(two.Kubectl("get configmap mine").code, 0);
+  EXPECT_TRUE(IsReady(one, "node-1"));
+}
+
+// Processes whose standard output goes into a file below `folder`.
+size_t ProcessesWithLogsIn(const std::filesystem::path& folder) {
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::error_code error;
+    const std::string log = std::filesystem::read_symlink(entry.path() / "fd" / "1", error);
+    if (!error && log.starts_with(folder.string())) ++count;
+  }
+  return count;
+}
+
+TEST(BadLuck, AnInterruptedUpLeavesNoProcessThatNobodyKnows) {
+  Cluster cluster({"--nodes", "1"});
+  ASSERT_GT(ProcessesWithLogsIn(cluster.home()), 2u);  // the check sees something
+  for (const char* seconds : {"0.05", "0.1", "0.2", "0.4"}) {
+    RunProgram(
+        {"timeout", "-s", "KILL", seconds, KUBEMU_PROGRAM_DIR "/kubemu", "up", "--nodes", "200"},
+        {{"KUBEMU_HOME", cluster.home().string()}, {"KUBEMU_CLUSTER", "default"}});
+    ASSERT_EQ(cluster.Kubemu("down").code, 0);
+    EXPECT_TRUE(Eventually([&] { return ProcessesWithLogsIn(cluster.home()) == 0; }))
+        << ProcessesWithLogsIn(cluster.home()) << " processes are left after " << seconds << " s";
+  }
 }
 
 TEST(BadLuck, DownEndsExactlyWhatUpStarted) {

@@ -26,7 +26,7 @@ namespace json = boost::json;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-std::string ProgramRun(const std::string& name) {
+std::string ProgramPath(const std::string& name) {
   return std::string(KUBEMU_PROGRAM_DIR) + "/" + name;
 }
 
@@ -57,9 +57,10 @@ class ForkServerTest : public testing::Test {
            "\n";
   }
   // One answer per request.
-  std::vector<json::object> Serve(const std::string& requests) {
+  std::vector<json::object> Serve(const std::string& requests,
+                                  const std::string& end = "{\"commit\": true}\n") {
     const CommandResult result =
-        RunProgram({ProgramRun("kubemu-node"), "--serve-forks"}, {}, requests);
+        RunProgram({ProgramPath("kubemu-node"), "--serve-forks"}, {}, requests + end);
     EXPECT_EQ(result.code, 0) << result.err;
     std::vector<json::object> answers;
     std::istringstream lines(result.out);
@@ -98,6 +99,14 @@ TEST_F(ForkServerTest, EachNodeIsAProcessOfItsOwnThatOutlivesTheParent) {
   EXPECT_THAT(Content(folder_ / "node-1.log"), HasSubstr("ready {"));
 }
 
+TEST_F(ForkServerTest, NodesThatNobodyNotedEndWithTheParent) {
+  const auto answers = Serve(Request("node-1") + "{\"commit\": true}\n" + Request("node-2"), "");
+  ASSERT_THAT(answers, SizeIs(2));
+  ASSERT_THAT(pids_, SizeIs(2));
+  EXPECT_TRUE(Gone(pids_[1]));
+  EXPECT_EQ(::kill(pids_[0], 0), 0);
+}
+
 TEST_F(ForkServerTest, ABadRequestIsAnsweredAndTheNextOneServed) {
   const auto answers = Serve("nonsense\n{\"args\": 3}\n{\"args\": [7]}\n" + Request("node-1"));
   ASSERT_THAT(answers, SizeIs(4));
@@ -112,21 +121,22 @@ TEST_F(ForkServerTest, WhatIsWrongWithANodesFlagsStandsInItsLog) {
   ASSERT_THAT(answers, SizeIs(1));
   ASSERT_THAT(pids_, SizeIs(1));
   EXPECT_TRUE(Gone(pids_[0]));
-  EXPECT_THAT(Content(folder_ / "node-1.log"), HasSubstr("--cpu: \"many\" is not a quantity"));
+  EXPECT_THAT(Content(folder_ / "node-1.log"),
+              HasSubstr("--cpu: \"many\" is not a quantity above zero"));
 }
 
 TEST(Programs, AnEndpointThatIsNoneIsABadFlag) {
-  const CommandResult result = RunProgram({ProgramRun("kubemu-lb"), "--endpoint", "localhost"});
+  const CommandResult result = RunProgram({ProgramPath("kubemu-lb"), "--endpoint", "localhost"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("\"localhost\" is not of the form tcp://127.0.0.1:7100"));
 }
 
 TEST(Programs, ListenOnlyOnLoopbackAddressesUnlessInsecure) {
-  const CommandResult bus = RunProgram({ProgramRun("kubemu-lb"), "--endpoint", "tcp://0.0.0.0:0"});
+  const CommandResult bus = RunProgram({ProgramPath("kubemu-lb"), "--endpoint", "tcp://0.0.0.0:0"});
   EXPECT_EQ(bus.code, 1);
   EXPECT_THAT(bus.err, HasSubstr("--insecure"));
   const CommandResult http = RunProgram(
-      {ProgramRun("kubemu-master"), "--endpoint", "tcp://127.0.0.1:0", "--listen", "0.0.0.0:0"});
+      {ProgramPath("kubemu-master"), "--endpoint", "tcp://127.0.0.1:0", "--listen", "0.0.0.0:0"});
   EXPECT_EQ(http.code, 1);
   EXPECT_THAT(http.err, HasSubstr("--insecure"));
 }
@@ -134,7 +144,7 @@ TEST(Programs, ListenOnlyOnLoopbackAddressesUnlessInsecure) {
 TEST(Programs, EndWithTheirParentWhenTold) {
   const CommandResult result =
       RunProgram({"sh", "-c",
-                  StrCat("true | ", ProgramRun("kubemu-lb"), " --endpoint tcp://127.0.0.1:0",
+                  StrCat("true | ", ProgramPath("kubemu-lb"), " --endpoint tcp://127.0.0.1:0",
                          " --master tcp://127.0.0.1:1 --exit-with-parent 0")});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, testing::StartsWith("ready {\"process\":\"lb\","));
@@ -157,7 +167,7 @@ TEST(Programs, WrongValuesOfFlagsAreNamed) {
     const std::string flag = command[0] == "kubemu-node" && command[1] == "--cpu"
                                  ? "--name"
                                  : command[command.size() - 2];
-    command[0] = ProgramRun(command[0]);
+    command[0] = ProgramPath(command[0]);
     const CommandResult result = RunProgram(command);
     EXPECT_EQ(result.code, 2) << testing::PrintToString(command);
     EXPECT_THAT(result.err, HasSubstr(flag)) << testing::PrintToString(command);

@@ -60,7 +60,8 @@ std::string RenderHttp(const PlainHttpAnswer& answer, WallTime wall, size_t* hea
   if (!answer.server.empty()) StrAppend(&text, "Server: ", answer.server, "\r\n");
   StrAppend(&text, "Date: ", HttpDate(wall), "\r\nContent-Type: ", answer.content_type,
             "\r\nContent-Length: ", answer.body.size(),
-            "\r\nConnection: ", answer.keep_alive ? "keep-alive" : "close", "\r\n\r\n");
+            "\r\nConnection: ", answer.keep_alive ? "keep-alive" : "close", "\r\n", answer.headers,
+            "\r\n");
   if (head_length != nullptr) *head_length = text.size();
   text += answer.body;
   return text;

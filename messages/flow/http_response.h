@@ -19,6 +19,7 @@ struct PlainHttpAnswer {
   int status = 200;
   std::string_view server;
   std::string_view content_type = "text/plain; charset=utf-8";
+  std::string_view headers = "";  // more of them, each with its "\r\n"
   std::string_view body;
   bool keep_alive = true;
 };

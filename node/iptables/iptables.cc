@@ -22,6 +22,7 @@ std::string_view MessageOf(const absl::Status& status) {
 Iptables::Iptables(Options options)
     : door_(options.node + "/door"),
       engine_(options.node + "/engine"),
+      kubelet_(options.node + "/kubelet"),
       pods_(options.node + "/pod/") {}
 
 void Iptables::Receive(const Message& message, Env& env) {
@@ -78,7 +79,10 @@ void Iptables::OnRestore(const Message& message, Env& env) {
     const absl::Status status = Apply(restore);
     if (status.ok()) {
       revision_ = restore.revision();
-      if (restore.has_network()) SyncListeners(env);
+      if (restore.has_network()) {
+        listen_delay_ = kListenRetry;
+        SyncListeners(env);
+      }
     } else {
       restored.set_error(std::string(MessageOf(status)));
     }
@@ -176,7 +180,9 @@ void Iptables::OnListenResult(const Message& message, Env& env) {
   const auto& result = message.As<bus::ListenResult>();
   const auto port = static_cast<uint16_t>(result.port());
   if (result.error().empty() || Ipv4(result.ip()) != listening_ip_) return;
-  if (listening_.erase(port) > 0) listen_retry_.Set(env.now + kListenRetry);
+  if (listening_.erase(port) == 0 || listen_retry_.IsSet()) return;
+  listen_retry_.Set(env.now + listen_delay_);
+  listen_delay_ = std::min(2 * listen_delay_, kListenRetryMax);
 }
 
 void Iptables::SyncListeners(Env& env) {

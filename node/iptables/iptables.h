@@ -43,7 +43,9 @@ class Iptables : public Component {
   // What is for a node to which the link is down is refused at once, and the node asked whether it
   // is there again, at most this often.
   static constexpr Duration kProbeInterval = 1s;
-  static constexpr Duration kListenRetry = 1s;  // until a NodePort that is taken is tried again
+  // Until a port that is taken is tried again: first, and at most (it doubles).
+  static constexpr Duration kListenRetry = 1s;
+  static constexpr Duration kListenRetryMax = 32s;
 
   explicit Iptables(Options options);
 
@@ -97,6 +99,7 @@ class Iptables : public Component {
 
   const std::string door_;
   const std::string engine_;
+  const std::string kubelet_;
   const std::string pods_;  // what the addresses of this node's pods begin with
   uint64_t revision_ = 0;   // of kube-proxy's rules, last applied
   iptables::Ruleset ruleset_;
@@ -115,6 +118,7 @@ class Iptables : public Component {
   std::set<uint16_t> listening_;                      // asked of the door
   Ipv4 listening_ip_;
   Deadline listen_retry_;
+  Duration listen_delay_ = kListenRetry;
   Time ask_again_{};
   std::map<std::string, Time, std::less<>> down_;  // peers without a link: when to ask again
   Statistics statistics_;

@@ -55,8 +55,14 @@ Packet Iptables::PacketOf(const Message& message, const Body& body, Env& env) co
   packet.source_port = static_cast<uint16_t>(body.source_port());
   packet.destination = Ipv4(body.destination_ip());
   packet.destination_port = static_cast<uint16_t>(body.destination_port());
-  // A pod in the node's own network is a process of the node like any other.
-  packet.local_process = message.from.starts_with(pods_) && packet.source == routes_.node_ip();
+  // The kubelet leaves its address to the kernel, which takes that of the way out. A pod in the
+  // node's own network is a process of the node like any other.
+  const bool kubelet = message.from == kubelet_;
+  if (kubelet && packet.source.IsNone()) {
+    packet.source = routes_.MasqueradeAddress({packet.destination, packet.destination_port});
+  }
+  packet.local_process =
+      kubelet || (message.from.starts_with(pods_) && packet.source == routes_.node_ip());
   if (packet.source_port == 0) PickSourcePort(&packet, env);
   return packet;
 }

@@ -15,6 +15,10 @@ void Routes::SetNetwork(const bus::NodeNetwork& network) {
   if (!node_ip_.IsLoopback()) local_.Add(Ipv4Network(Ipv4(127, 0, 0, 0), 8));
   listen_ports_.clear();
   for (uint32_t port : network.listen_ports()) listen_ports_.insert(static_cast<uint16_t>(port));
+  local_ports_.clear();
+  for (const bus::NodeNetwork::LocalPort& local : network.local_ports()) {
+    local_ports_[static_cast<uint16_t>(local.port())] = local.address();
+  }
   peers_.clear();
   peer_processes_.clear();
   peer_cidrs_.clear();
@@ -56,6 +60,9 @@ Routes::Hop Routes::Find(SocketAddress destination) const {
     return {Kind::kPod, pod->second};
   }
   if (local_.Contains(destination.ip)) {
+    if (const auto local = local_ports_.find(destination.port); local != local_ports_.end()) {
+      return {Kind::kPod, local->second};
+    }
     const auto port = host_ports_.find(destination.port);
     if (port == host_ports_.end()) return {Kind::kNoListener};
     return {Kind::kPod, port->second};

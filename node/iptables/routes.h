@@ -18,7 +18,7 @@ namespace kubemu::iptables {
 class Routes {
  public:
   enum class Kind : uint8_t {
-    kPod,         // a pod of this node, or a port of a host-network pod
+    kPod,         // a pod of this node, or a port of a host-network pod or of the node's own parts
     kPeer,        // another node
     kNoListener,  // an address of this node on which nobody listens
     kNone,        // nobody has the address
@@ -66,8 +66,9 @@ class Routes {
   LocalAddresses local_;
   std::set<uint16_t> listen_ports_;
   std::map<Ipv4, std::string> pods_;
-  std::map<uint16_t, std::string> host_ports_;  // of host-network pods
-  std::map<Ipv4, std::string> peers_;           // by node address
+  std::map<uint16_t, std::string> host_ports_;   // of host-network pods
+  std::map<uint16_t, std::string> local_ports_;  // of the node's own parts; they were there first
+  std::map<Ipv4, std::string> peers_;            // by node address
   std::set<std::string, std::less<>> peer_processes_;
   std::map<Ipv4, PodCidr> peer_cidrs_;  // by base address
 };

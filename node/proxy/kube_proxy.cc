@@ -12,6 +12,7 @@
 #include "messages/proto/k8s/discovery.pb.h"
 #include "messages/proto/k8s/meta.pb.h"
 #include "node/proxy/api_objects.h"
+#include "node/proxy/proxy_health.h"
 
 namespace kubemu {
 namespace {
@@ -46,8 +47,22 @@ KubeProxy::KubeProxy(Options options)
 }
 
 void KubeProxy::Receive(const Message& message, Env& env) {
-  if (message.kind == bus::IPTABLES_RESTORED) return OnRestored(message, env);
-  if (message.kind == bus::HEALTH_CHECK) return OnHealthCheck(message, env);
+  switch (message.kind) {
+    case bus::IPTABLES_RESTORED:
+      return OnRestored(message, env);
+    case bus::HEALTH_CHECK:
+      return OnHealthCheck(message, env);
+    case bus::FLOW_OPEN:
+    case bus::FLOW_DATA:
+    case bus::FLOW_CREDIT:
+    case bus::FLOW_CLOSE:
+      return http_.Receive(
+          message,
+          [&](uint16_t port, const HttpRequestHead& request) { return OnHttp(port, request, env); },
+          env);
+    default:
+      break;
+  }
   const bool was_synced = Synced();
   bool changed = false;
   for (const Informer::Change& change : services_.Receive(message, env)) {
@@ -69,6 +84,7 @@ void KubeProxy::Tick(Env& env) {
   services_.Tick(env);
   slices_.Tick(env);
   nodes_.Tick(env);
+  http_.Tick(env);
   if (answer_.Take(env.now) || full_sync_.Take(env.now)) {
     full_ = true;
     sync_.Set(env.now);
@@ -77,8 +93,8 @@ void KubeProxy::Tick(Env& env) {
 }
 
 Time KubeProxy::NextWake() const {
-  return std::min({services_.NextWake(), slices_.NextWake(), nodes_.NextWake(), sync_.at(),
-                   answer_.at(), full_sync_.at()});
+  return std::min({services_.NextWake(), slices_.NextWake(), nodes_.NextWake(), http_.NextWake(),
+                   sync_.at(), answer_.at(), full_sync_.at()});
 }
 
 void KubeProxy::OnService(const Informer::Change& change) {
@@ -106,6 +122,7 @@ void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
     info.localnet = Ipv4Network(Ipv4(127, 0, 0, 0), info.ip.IsLoopback() ? 16 : 8);
     if (info != info_) full_ = true;
     info_ = std::move(info);
+    node_eligible_ = proxy::NodeEligible(change.after.As<Node>());
     return;
   }
   if (!change.after) {
@@ -130,7 +147,7 @@ void KubeProxy::Changed(const Message& message, Env& env) {
 // Upstream waits for the same: rules from half the Services would break the other half's.
 void KubeProxy::Sync(Env& env) {
   if (!Synced()) return;
-  const bool with_network = UpdateNetwork() || full_;
+  const bool with_network = UpdateNetwork(env) || full_;
   const std::set<std::string> changed = map_.TakeChanged();
   std::string rules = full_ ? compiler_.Full(map_, info_) : compiler_.Partial(map_, info_, changed);
   const bool full = std::exchange(full_, false);
@@ -151,7 +168,7 @@ void KubeProxy::Send(bool full, std::string rules, bool with_network, Env& env) 
   if (!behind_since_) behind_since_ = env.now;
 }
 
-bool KubeProxy::UpdateNetwork() {
+bool KubeProxy::UpdateNetwork(Env& env) {
   if (!std::exchange(network_changed_, false)) return false;
   network_.Clear();
   network_.set_node_ip(info_.ip.bits());
@@ -166,18 +183,33 @@ bool KubeProxy::UpdateNetwork() {
     peer->set_ip(InternalAddress(node).bits());
     peer->set_pod_cidr(node.spec().pod_cidr());
   }
-  std::set<uint16_t> ports;
-  for (const auto& [service, service_ports] : map_.services()) {
-    for (const auto& [name, info] : service_ports) {
-      if (name.protocol == proxy::Protocol::kTcp) ports.insert(info.node_port);
-    }
-  }
-  ports.erase(0);
-  for (uint16_t port : ports) network_.add_listen_ports(port);
+  AddPorts(env);
   std::string bytes = network_.SerializeAsString();
   const bool differs = bytes != sent_network_;
   sent_network_ = std::move(bytes);
   return differs;
+}
+
+// What the node really listens on, and where kube-proxy itself is to be found.
+void KubeProxy::AddPorts(Env& env) {
+  std::set<uint16_t> node_ports;
+  for (const auto& [service, service_ports] : map_.services()) {
+    for (const auto& [name, info] : service_ports) {
+      if (name.protocol == proxy::Protocol::kTcp) node_ports.insert(info.node_port);
+    }
+  }
+  node_ports.erase(0);
+  health_ports_ = proxy::HealthCheckPorts(map_);
+  std::set<uint16_t> own = {proxy::kHealthzPort};
+  for (const auto& [port, service] : health_ports_) own.insert(port);
+  for (uint16_t port : own) {
+    auto* local = network_.add_local_ports();
+    local->set_port(port);
+    local->set_address(node_ + "/kube-proxy");
+  }
+  node_ports.insert(own.begin(), own.end());
+  for (uint16_t port : node_ports) network_.add_listen_ports(port);
+  http_.Listen(std::move(own), env);
 }
 
 void KubeProxy::OnRestored(const Message& message, Env& env) {
@@ -189,6 +221,7 @@ void KubeProxy::OnRestored(const Message& message, Env& env) {
     return;
   }
   acknowledged_ = revision_;
+  last_updated_ = env.wall;
   answer_.Clear();
   behind_since_.reset();
   if (sync_.IsSet()) behind_since_ = env.now;
@@ -197,9 +230,24 @@ void KubeProxy::OnRestored(const Message& message, Env& env) {
 void KubeProxy::OnHealthCheck(const Message& message, Env& env) {
   bus::HealthCheckResult result;
   result.set_number(message.As<bus::HealthCheck>().number());
-  result.set_healthy(acknowledged_ > 0 &&
-                     (!behind_since_ || env.now - *behind_since_ < kHealthTimeout));
+  result.set_healthy(Healthy(env.now) && node_eligible_);
   env.outbox.Send(message.from, std::move(result));
+}
+
+bool KubeProxy::Healthy(Time now) const {
+  return acknowledged_ > 0 && (!behind_since_ || now - *behind_since_ < kHealthTimeout);
+}
+
+HttpFlows::Answer KubeProxy::OnHttp(uint16_t port, const HttpRequestHead& request,
+                                    const Env& env) const {
+  const bool healthy = Healthy(env.now);
+  if (port == proxy::kHealthzPort) {
+    return proxy::HealthzAnswer(request.target, {healthy, node_eligible_, last_updated_, env.wall});
+  }
+  const auto service = health_ports_.find(port);
+  if (service == health_ports_.end()) return {};  // HttpFlows lets nobody in there
+  return proxy::ServiceHealthAnswer(
+      service->second, proxy::LocalReadyEndpoints(map_, service->second, node_), healthy);
 }
 
 }  // namespace kubemu

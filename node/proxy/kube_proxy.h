@@ -10,6 +10,7 @@
 #include "messages/component.h"
 #include "messages/core/deadline.h"
 #include "messages/core/ip.h"
+#include "messages/flow/http_flows.h"
 #include "messages/proto/node.pb.h"
 #include "node/proxy/rule_compiler.h"
 #include "node/proxy/service_map.h"
@@ -19,7 +20,8 @@ namespace kubemu {
 // kube-proxy of one node, at address "<node>/kube-proxy". Watches Services, EndpointSlices and
 // Nodes, and keeps "<node>/iptables" at the rules that follow from them: at once after each change,
 // and only the chains that changed. Tells iptables also where other nodes' pods are, and its own
-// process's bus where other nodes listen. Answers lb's health checks.
+// process's bus where other nodes listen. Answers health checks over HTTP: its own at port 10256 of
+// the node, and those of Services with a health check node port.
 class KubeProxy : public Component {
  public:
   struct Options {
@@ -50,13 +52,17 @@ class KubeProxy : public Component {
   void OnNode(const Informer::Change& change, Env& env);
   void OnRestored(const Message& message, Env& env);
   void OnHealthCheck(const Message& message, Env& env);
+  HttpFlows::Answer OnHttp(uint16_t port, const HttpRequestHead& request, const Env& env) const;
+  // The rules in force are what they should be, or have not been for long.
+  bool Healthy(Time now) const;
   // Something changed: iptables has to hear of it in this turn.
   void Changed(const Message& message, Env& env);
   bool Synced() const { return services_.synced() && slices_.synced() && nodes_.synced(); }
   void Sync(Env& env);
   void Send(bool full, std::string rules, bool with_network, Env& env);
   // Works network_ out again if it may have changed. True if it differs from what was sent.
-  bool UpdateNetwork();
+  bool UpdateNetwork(Env& env);
+  void AddPorts(Env& env);
 
   const std::string node_;
   const std::string iptables_;  // its address
@@ -80,6 +86,10 @@ class KubeProxy : public Component {
   Deadline sync_;
   Deadline answer_;
   Deadline full_sync_;
+  HttpFlows http_;
+  std::map<uint16_t, std::string> health_ports_;  // health check node port to Service
+  bool node_eligible_ = true;
+  WallTime last_updated_{};           // when iptables last confirmed
   std::optional<Time> behind_since_;  // since when what is in force is not what should be
 };
 

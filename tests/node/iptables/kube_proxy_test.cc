@@ -152,7 +152,7 @@ TEST_F(KubeProxyTest, WaitsUntilItKnowsEverythingThenSendsItWhole) {
   ASSERT_EQ(restore.network().peers_size(), 1);
   EXPECT_EQ(restore.network().peers(0).process(), "node-2");
   EXPECT_EQ(restore.network().peers(0).pod_cidr(), "10.244.2.0/24");
-  EXPECT_THAT(restore.network().listen_ports(), testing::ElementsAre(30080u));
+  EXPECT_THAT(restore.network().listen_ports(), testing::ElementsAre(10256u, 30080u));
 }
 
 TEST_F(KubeProxyTest, AChangedEndpointIsSentAtOnceAndAlone) {
@@ -233,7 +233,7 @@ TEST_F(KubeProxyTest, ADeletedServiceLeavesNothing) {
   ASSERT_FALSE(restores.empty());
   EXPECT_THAT(std::string(restores[0].second.rules()), HasSubstr("-X KUBE-SVC-XPGD46QRK7WJZT7O"));
   EXPECT_TRUE(restores[0].second.has_network());
-  EXPECT_EQ(restores[0].second.network().listen_ports_size(), 0);
+  EXPECT_THAT(restores[0].second.network().listen_ports(), testing::ElementsAre(10256u));
 }
 
 // Both parts of a node together: what kube-proxy sends, iptables takes.

@@ -137,7 +137,9 @@ bool FlowRelay::Reset(uint64_t id, bus::FlowClose::Reason reason, const std::str
                       Env& env) {
   const auto it = flows_.find(id);
   if (it == flows_.end()) return false;
-  SendClose(it->second.near, true, reason, detail, env);
+  // Whoever had all of the answer before the other side went away has lost nothing.
+  const bool answered = it->second.far.fin;
+  SendClose(it->second.near, true, answered ? bus::FlowClose::DONE : reason, detail, env);
   SendClose(it->second.far, false, reason, detail, env);
   Erase(id);
   return true;

@@ -42,7 +42,8 @@ class FlowRelay {
 
   // A peer process is gone: its flows are reset on the other side. Returns their numbers.
   std::vector<uint64_t> ResetPeer(std::string_view process, Env& env);
-  // Ends one flow on both sides (its pod is gone). False if there is no such flow.
+  // Ends one flow on both sides (its pod is gone); an opener to whom the far side had said all is
+  // told DONE instead. False if there is no such flow.
   bool Reset(uint64_t flow, bus::FlowClose::Reason reason, const std::string& detail, Env& env);
 
   size_t size() const { return flows_.size(); }

@@ -176,8 +176,8 @@ std::string ContainerText(const T& body) {
 void DescribeProbe(const Message& message, bus::JournalRecord* record) {
   if (message.kind == bus::PROBE_REQUEST) {
     const auto& probe = message.As<bus::ProbeRequest>();
-    std::string text = StrCat(bus::ProbeRequest::Type_Name(probe.type()), " ", probe.container());
-    if (probe.port() != 0) StrAppend(&text, " :", probe.port(), probe.path());
+    std::string text = probe.container() + ":";
+    for (const std::string& word : probe.command()) StrAppend(&text, " ", word.substr(0, 80));
     record->set_what(std::move(text));
   } else {
     const auto& result = message.As<bus::ProbeResult>();

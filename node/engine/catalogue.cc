@@ -55,6 +55,8 @@ void AddWebServer(const ImageEntry& image, const ImageName& name, const Containe
   server.body = HtmlPage(apache ? "It works!" : "Welcome to nginx!", identity);
   server.root_only = true;
   program->servers.push_back(std::move(server));
+  // Both images have a STOPSIGNAL that asks for a graceful end (SIGQUIT, SIGWINCH).
+  program->drains = true;
 }
 
 // "1.0.0" for "1.0": the hello images print three numbers.
@@ -100,6 +102,7 @@ void AddHttpEcho(const ImageEntry& image, const std::vector<std::string>& args,
     return;
   }
   program->servers.push_back(std::move(server));
+  program->drains = true;  // it calls http.Server.Shutdown
 }
 
 void AddListener(const ImageEntry& image, ContainerProgram* program) {

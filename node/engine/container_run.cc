@@ -20,7 +20,7 @@ void EmulatedEngine::Wake(Container& container, Env& env) {
   container.step_at = step ? kNever : container.step_at;
   container.kill_at = kNever;
   sandboxes_.SetTimes(container, container.step_at, kNever);
-  if (kill_at <= env.now) return Exit(container, kSigKill, env);
+  if (kill_at <= env.now) return Exit(container, kSigKill, env, true);
   sandboxes_.SetTimes(container, container.step_at, kill_at);
   if (!step) return;
   if (container.state == Container::State::kStarting) {
@@ -126,15 +126,40 @@ void EmulatedEngine::OnFetched(const FetchResult& result, Env& env) {
   sandboxes_.SetTimes(*container, env.now + 1ms, container->kill_at);
 }
 
-void EmulatedEngine::Exit(Container& container, int code, Env& env) {
+void EmulatedEngine::BeginDrain(Container& container, Env& env) {
+  if (std::exchange(container.draining, true)) return;
+  draining_.insert(container.id);
+  network_.Drain(sandboxes_.Find(container.sandbox)->address, container.name,
+                 container.program.drain_idle, env);
+}
+
+void EmulatedEngine::EndDrained(Env& env) {
+  for (auto it = draining_.begin(); it != draining_.end();) {
+    Container* const container = sandboxes_.Get(*it);
+    const bool ends =
+        container != nullptr && container->draining &&
+        network_.Drained(sandboxes_.Find(container->sandbox)->address, container->name);
+    if (container != nullptr && container->draining && !ends) {
+      ++it;
+      continue;
+    }
+    it = draining_.erase(it);
+    if (!ends) continue;
+    env.outbox.Because(container->trace);
+    Exit(*container, container->program.term_exit_code, env);
+  }
+}
+
+void EmulatedEngine::Exit(Container& container, int code, Env& env, bool killed) {
   const Sandbox& sandbox = *sandboxes_.Find(container.sandbox);
   container.state = Container::State::kExited;
   container.fetching = false;
+  container.draining = false;
   container.exit_code = code;
   container.finished = env.wall;
   if (container.started == WallTime{}) container.started = env.wall;
   sandboxes_.SetTimes(container, kNever, kNever);
-  network_.CloseContainer(sandbox.address, container.name, env);
+  network_.CloseContainer(sandbox.address, container.name, killed, env);
   container.program = ContainerProgram();  // only its log and its end are of use now
   Report(container, bus::EngineEvent::CONTAINER_EXITED, env);
 }

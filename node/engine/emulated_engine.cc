@@ -47,6 +47,7 @@ void EmulatedEngine::Receive(const Message& message, Env& env) {
     OnRequest(message, env);
   }
   TakeFetched(env);
+  EndDrained(env);
   followers_.Pump(sandboxes_, env);
 }
 
@@ -142,7 +143,7 @@ void EmulatedEngine::StopSandbox(const bus::StopPodSandbox& request, Env& env) {
   if (Sandbox* const sandbox = sandboxes_.Find(request.pod_uid())) {
     for (const uint64_t id : sandbox->containers) {
       Container& container = *sandboxes_.Get(id);
-      if (container.state != Container::State::kExited) Exit(container, kKilled, env);
+      if (container.state != Container::State::kExited) Exit(container, kKilled, env, true);
     }
     if (sandbox->ready) {
       network_.RemovePod(sandbox->address, env);
@@ -277,13 +278,14 @@ void EmulatedEngine::Stop(const bus::StopContainer& request, Env& env) {
     return Report(*container, bus::EngineEvent::CONTAINER_EXITED, env);
   }
   if (request.grace_ms() == 0 || container->state == Container::State::kStarting) {
-    return Exit(*container, kKilled, env);
+    return Exit(*container, kKilled, env, true);
   }
-  if (container->program.handles_term) {
+  if (container->program.handles_term && !container->program.drains) {
     return Exit(*container, container->program.term_exit_code, env);
   }
   const Time kill_at = env.now + std::chrono::milliseconds(request.grace_ms());
   sandboxes_.SetTimes(*container, container->step_at, std::min(container->kill_at, kill_at));
+  if (container->program.handles_term) BeginDrain(*container, env);
 }
 
 void EmulatedEngine::Remove(const bus::RemoveContainer& request, Env&) {
@@ -332,6 +334,7 @@ void EmulatedEngine::Tick(Env& env) {
   }
   network_.Tick(env);
   TakeFetched(env);
+  EndDrained(env);
   followers_.Pump(sandboxes_, env);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "messages/component.h"
@@ -69,7 +70,9 @@ class EmulatedEngine : public Component {
   void DoSteps(Container& container, Env& env);
   bool DoStep(Container& container, const Step& step, Env& env);
   void OnFetched(const FetchResult& result, Env& env);
-  void Exit(Container& container, int code, Env& env);
+  void Exit(Container& container, int code, Env& env, bool killed = false);
+  void BeginDrain(Container& container, Env& env);
+  void EndDrained(Env& env);
   void TakeFetched(Env& env);
 
   void Report(const Container& container, bus::EngineEvent::Type type, Env& env);
@@ -84,6 +87,7 @@ class EmulatedEngine : public Component {
   PodNetwork network_;
   IpPool addresses_;
   LogFollowers followers_;
+  std::set<uint64_t> draining_;            // containers
   std::map<std::string, int64_t> images_;  // full names on this node: bytes
   std::multimap<Time, PendingPull> pulls_;
   std::multimap<Time, PendingProbe> probes_;

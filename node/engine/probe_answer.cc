@@ -21,41 +21,6 @@ int HttpStatus(const Listener& listener, std::string_view path, Time now, Random
   return 200;
 }
 
-ProbeAnswer HttpProbe(const bus::ProbeRequest& probe, const std::string& address,
-                      const PodNetwork& network, Time now, Random& random) {
-  ProbeAnswer answer;
-  const std::string place = StrCat(network.AddressOf(address).ToString(), ":", probe.port());
-  const std::string path = probe.path().starts_with("/") ? probe.path() : "/" + probe.path();
-  const Listener* listener = network.FindListener(address, static_cast<uint16_t>(probe.port()));
-  if (listener == nullptr || listener->spec.local_only) {
-    answer.message = StrCat("Get \"http://", place, path, "\": dial tcp ", place,
-                            ": connect: connection refused");
-    return answer;
-  }
-  if (listener->spec.protocol == ServerSpec::Protocol::kEcho) {
-    answer.message = StrCat("Get \"http://", place, path,
-                            "\": net/http: HTTP/1.x transport connection broken: malformed HTTP "
-                            "version \"GET\"");
-    return answer;
-  }
-  const int status = HttpStatus(*listener, path, now, random, &answer.delay);
-  answer.success = status >= 200 && status < 400;
-  if (!answer.success) answer.message = StrCat("HTTP probe failed with statuscode: ", status);
-  return answer;
-}
-
-ProbeAnswer TcpProbe(const bus::ProbeRequest& probe, const std::string& address,
-                     const PodNetwork& network) {
-  ProbeAnswer answer;
-  const Listener* listener = network.FindListener(address, static_cast<uint16_t>(probe.port()));
-  answer.success = listener != nullptr && !listener->spec.local_only;
-  if (!answer.success) {
-    answer.message = StrCat("dial tcp ", network.AddressOf(address).ToString(), ":", probe.port(),
-                            ": connect: connection refused");
-  }
-  return answer;
-}
-
 // A fetch of an exec probe: only servers of the same pod are asked.
 int FetchStatus(const std::string& url, const std::string& address, const PodNetwork& network,
                 Time now, Random& random, Duration* delay) {
@@ -68,8 +33,10 @@ int FetchStatus(const std::string& url, const std::string& address, const PodNet
   return HttpStatus(*listener, target.path, now, random, delay) < 400 ? 0 : 1;
 }
 
-ProbeAnswer ExecProbe(const bus::ProbeRequest& probe, const std::string& address,
-                      const PodNetwork& network, Time now, Random& random) {
+}  // namespace
+
+ProbeAnswer AnswerProbe(const bus::ProbeRequest& probe, const std::string& address,
+                        const PodNetwork& network, Time now, Random& random) {
   ProbeAnswer answer;
   const ContainerProgram program =
       ParseCommand({probe.command().begin(), probe.command().end()}, {});
@@ -102,22 +69,6 @@ ProbeAnswer ExecProbe(const bus::ProbeRequest& probe, const std::string& address
     answer.message = StrCat("command failed with exit code ", status);
   }
   return answer;
-}
-
-}  // namespace
-
-ProbeAnswer AnswerProbe(const bus::ProbeRequest& probe, const std::string& address,
-                        const PodNetwork& network, Time now, Random& random) {
-  switch (probe.type()) {
-    case bus::ProbeRequest::HTTP_GET:
-      return HttpProbe(probe, address, network, now, random);
-    case bus::ProbeRequest::TCP_SOCKET:
-      return TcpProbe(probe, address, network);
-    case bus::ProbeRequest::EXEC:
-      return ExecProbe(probe, address, network, now, random);
-    default:
-      return ProbeAnswer{.success = false, .message = "unknown kind of probe"};
-  }
 }
 
 }  // namespace kubemu

@@ -10,16 +10,15 @@
 
 namespace kubemu {
 
-// What a probe finds out, and how long that takes.
+// What a command finds out, and how long that takes.
 struct ProbeAnswer {
   Duration delay{};
   bool success = false;
   std::string message;  // why not, in the kubelet's words (pkg/probe)
 };
 
-// Asks a running container of the pod at `address`. HTTP and TCP probes come from outside the pod,
-// so that a port on its 127.0.0.1 refuses them. An exec probe runs its command as a container
-// would; what is no command of command_parser.h succeeds.
+// Runs the command of a probe or lifecycle hook in a running container of the pod at `address`, as
+// a container would; what is no command of command_parser.h succeeds.
 ProbeAnswer AnswerProbe(const bus::ProbeRequest& probe, const std::string& address,
                         const PodNetwork& network, Time now, Random& random);
 

@@ -40,6 +40,10 @@ struct ContainerProgram {
   // process (pid 1), as in Linux: it takes the whole grace period.
   bool handles_term = true;
   int term_exit_code = 0;  // how it ends after SIGTERM
+  // After SIGTERM (or the image's own STOPSIGNAL) it takes no new connection, answers what it has
+  // been asked, closes its connections and then ends. Otherwise it ends at once.
+  bool drains = false;
+  Duration drain_idle{};  // how long an idle connection stays open meanwhile
 };
 
 }  // namespace kubemu

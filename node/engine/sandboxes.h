@@ -31,6 +31,7 @@ struct Container {
   size_t next_step = 0;
   int status = 0;         // of the last command
   bool fetching = false;  // waits for the answer to its own request
+  bool draining = false;  // has got SIGTERM and ends when its connections have
   Time step_at = kNever;  // when it starts, or goes on after a sleep
   Time kill_at = kNever;  // when SIGKILL follows an ignored SIGTERM
   WallTime started{};

@@ -16,7 +16,13 @@ struct Flags {
   Duration exit_after{};
   bool exits = false;
   int exit_code = 0;
+  bool drains = false;
+  bool ignores_term = false;
 };
+
+// How long a client has to send its next request on an open connection, and be told that it was
+// the last one, before the connection is closed under its hands.
+constexpr Duration kDrainIdle = 1s;
 
 bool ParseProbability(std::string_view text, double* value) {
   const char* const end = text.data() + text.size();
@@ -29,6 +35,12 @@ bool ParseCall(std::string_view url, Flags* flags) {
   if (!FetchTarget::Parse(url, &target)) return false;
   flags->server.calls.push_back(std::move(target));
   return true;
+}
+
+bool ParseOnTerm(std::string_view how, Flags* flags) {
+  flags->drains = how == "drain";
+  flags->ignores_term = how == "ignore";
+  return how == "exit" || flags->drains || flags->ignores_term;
 }
 
 bool AddListen(std::string_view text, Flags* flags) {
@@ -61,6 +73,8 @@ FlagResult Apply(std::string_view name, std::string_view value, Flags* flags) {
   } else if (name == "exit-after") {
     flags->exits = true;
     ok = ParseSleep(value, &flags->exit_after);
+  } else if (name == "on-term") {
+    ok = ParseOnTerm(value, flags);
   } else if (name == "exit-code") {
     ok = ParseInteger(value, &flags->exit_code) && flags->exit_code >= 0 && flags->exit_code < 256;
   } else {
@@ -132,6 +146,9 @@ void ParseServiceArgs(const std::vector<std::string>& args, const std::string& p
     program->servers.push_back(std::move(server));
   }
   program->start_delay = flags.start_delay;
+  program->handles_term = !flags.ignores_term;
+  program->drains = flags.drains;
+  program->drain_idle = kDrainIdle;
   if (flags.exits) {
     program->steps = {{.kind = Step::Kind::kSleep, .duration = flags.exit_after},
                       {.kind = Step::Kind::kExit, .code = flags.exit_code}};

@@ -24,6 +24,9 @@ namespace kubemu {
 //   --start-delay TIME   between the container's creation and its start
 //   --exit-after TIME    ends so long after its start
 //   --exit-code N        with this code (default 0)
+//   --on-term HOW        what SIGTERM does: exit (at once; the default), drain (takes no new
+//                        connection, answers what is asked with "Connection: close", ends when the
+//                        last connection has), ignore (until SIGKILL)
 //   --echo               speaks no HTTP: sends back what it gets
 //
 // A wrong flag makes a program that says what is wrong and exits with 2.

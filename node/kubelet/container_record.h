@@ -37,6 +37,15 @@ struct ProbeState {
   Time wake() const { return in_flight != 0 ? timeout : next; }
 };
 
+// A lifecycle hook of the present run and where it stands.
+struct HookState {
+  bool begun = false;
+  bool ended = false;
+  std::string error;       // why it failed; "": it has not
+  uint64_t in_flight = 0;  // number of the request; 0: none
+  Time until = kNever;     // when it ends by itself (sleep), or at the latest
+};
+
 // What the kubelet knows of one container of a pod.
 struct ContainerRecord {
   enum class Role {
@@ -73,7 +82,10 @@ struct ContainerRecord {
   BackOff crash;
   BackOff pull;
   Time pull_failed_at{};
-  bool failed_probe = false;  // stopped for its liveness or startup probe
+  bool failed_probe = false;   // stopped for its liveness or startup probe
+  bool told_stopping = false;  // event Killing was recorded for this run
+  HookState post_start;
+  HookState pre_stop;
 
   bool started = false;  // the startup probe has passed
   bool ready = false;

@@ -26,15 +26,26 @@ Kubelet::Kubelet(Options options)
       node_(options_),
       pods_(2, {.kind = &KindOf<Pod>(), .field_selector = "spec.nodeName=" + options_.node}),
       events_("kubelet", options_.node),
-      logs_(options_.node) {}
+      logs_(options_.node),
+      connections_(options_.node, options_.address) {}
 
 PodContext Kubelet::Context(Env& env) {
-  return PodContext{options_,          calls_,      events_, node_.images(), node_.pod_cidr(),
-                    node_.engine_up(), next_probe_, env};
+  return PodContext{options_,          calls_,         events_,
+                    connections_,      node_.images(), node_.pod_cidr(),
+                    node_.engine_up(), next_probe_,    env};
 }
 
 void Kubelet::Receive(const Message& message, Env& env) {
+  Handle(message, env);
+  TakeConnectionResults(env);
+}
+
+void Kubelet::Handle(const Message& message, Env& env) {
   switch (message.kind) {
+    case bus::FLOW_DATA:
+    case bus::FLOW_CREDIT:
+    case bus::FLOW_CLOSE:
+      return connections_.Receive(message, env);
     case bus::ENGINE_EVENT:
       return OnEngineEvent(message, env);
     case bus::PROBE_RESULT:
@@ -69,17 +80,20 @@ void Kubelet::Tick(Env& env) {
   node_.Tick(node_context);
   pods_.Tick(env);
   if (ask_again_.Take(env.now)) AskEngineAgain(env);
+  connections_.Tick(env);
+  TakeConnectionResults(env);
   for (const CallResult& result : calls_.Expired(env.now)) OnCallResult(result, env);
   while (!queue_.empty() && queue_.begin()->first <= env.now) {
     const auto it = workers_.find(queue_.begin()->second);
     env.outbox.Because(it->second.trace());
     Step(it, env);
   }
+  TakeConnectionResults(env);
 }
 
 Time Kubelet::NextWake() const {
-  const Time wake =
-      std::min({node_.NextWake(), pods_.NextWake(), calls_.NextWake(), ask_again_.at()});
+  const Time wake = std::min({node_.NextWake(), pods_.NextWake(), calls_.NextWake(),
+                              ask_again_.at(), connections_.NextWake()});
   return queue_.empty() ? wake : std::min(wake, queue_.begin()->first);
 }
 
@@ -206,6 +220,21 @@ void Kubelet::OnProbeResult(const Message& message, Env& env) {
   PodContext context = Context(env);
   it->second.OnProbeResult(message.As<bus::ProbeResult>(), context);
   Step(it, env);
+}
+
+// A worker that hears of one may begin the next, and that may end at once.
+void Kubelet::TakeConnectionResults(Env& env) {
+  for (auto results = connections_.TakeFinished(); !results.empty();
+       results = connections_.TakeFinished()) {
+    for (const PodConnections::Result& result : results) {
+      const auto it = workers_.find(result.pod_uid);
+      if (it == workers_.end()) continue;
+      PodContext context = Context(env);
+      env.outbox.Because(result.trace);
+      it->second.OnProbeResult(result.result, context);
+      Step(it, env);
+    }
+  }
 }
 
 void Kubelet::OnCallResult(const CallResult& result, Env& env) {

@@ -36,9 +36,11 @@ class Kubelet : public Component {
   using Workers = std::map<std::string, PodWorker>;
 
   PodContext Context(Env& env);
+  void Handle(const Message& message, Env& env);
   void OnPod(const Informer::Change& change, Env& env);
   void OnEngineEvent(const Message& message, Env& env);
   void OnProbeResult(const Message& message, Env& env);
+  void TakeConnectionResults(Env& env);
   void OnCallResult(const CallResult& result, Env& env);
   void CheckSequence(uint64_t sequence, bool is_event, Env& env);
   void AskEngineAgain(Env& env);
@@ -54,6 +56,7 @@ class Kubelet : public Component {
   Calls calls_;
   EventRecorder events_;
   LogRelay logs_;
+  PodConnections connections_;
   uint64_t next_probe_ = 1;
   uint64_t engine_events_ = 0;  // sequence of the last one known
   Deadline ask_again_;          // after a gap; not at once, or a lossy bus would make a storm of it

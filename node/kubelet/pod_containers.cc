@@ -334,13 +334,12 @@ void PodContainers::OnEngineEvent(const bus::EngineEvent& event, bool terminatin
       if (event.attempt() != record->attempt || !record->alive()) return;
       if (record->phase == Phase::kStopping) return;
       record->retry_at = kNever;
-      if (std::exchange(record->phase, Phase::kRunning) == Phase::kRunning) return;
+      if (record->phase == Phase::kRunning || record->post_start.begun) return;
       record->container_id = event.container_id();
       record->started_ns = event.started_ns();
-      Prober::Begin(SpecOf(*record), *record, context.env);
       Record(*record, "Normal", "Created", StrCat("Created container: ", record->name), context);
-      return Record(*record, "Normal", "Started", StrCat("Started container ", record->name),
-                    context);
+      Record(*record, "Normal", "Started", StrCat("Started container ", record->name), context);
+      return BeginRunning(*record, context);
     case bus::EngineEvent::CONTAINER_FAILED:
     case bus::EngineEvent::CONTAINER_EXITED:
       if (event.attempt() == record->attempt && record->alive()) {
@@ -374,6 +373,9 @@ void PodContainers::OnExit(ContainerRecord& record, const bus::EngineEvent& even
   record.exited_at = context.env.now;
   record.retry_at = kNever;
   record.failed_probe = false;
+  record.told_stopping = false;
+  record.post_start = HookState();
+  record.pre_stop = HookState();
   record.reason.clear();
   Prober::End(record);
 }
@@ -398,45 +400,6 @@ void PodContainers::OnImageFailed(ContainerRecord& record, const bus::EngineEven
   record.retry_at = now + kShowPullError;
 }
 
-bool PodContainers::OnProbeResult(const bus::ProbeResult& result, bool terminating,
-                                  PodContext& context) {
-  for (ContainerRecord& record : records_) {
-    if (record.phase != Phase::kRunning) continue;
-    bool restart = false;
-    if (!Prober::OnResult(result, pod_, SpecOf(record), record, context, &restart)) continue;
-    if (restart && !terminating) RestartForProbe(record, context);
-    return true;
-  }
-  return false;
-}
-
-void PodContainers::TickProbes(bool terminating, PodContext& context) {
-  for (ContainerRecord& record : records_) {
-    if (record.phase != Phase::kRunning) continue;
-    if (Prober::Tick(pod_, SpecOf(record), record, terminating, context) && !terminating) {
-      RestartForProbe(record, context);
-    }
-  }
-}
-
-void PodContainers::RestartForProbe(ContainerRecord& record, PodContext& context) {
-  Record(record, "Normal", "Killing",
-         StrCat("Container ", record.name, " failed ", record.reason, " probe, will be restarted"),
-         context);
-  const Container& spec = SpecOf(record);
-  const auto& probe = record.reason == "startup" ? spec.startup_probe() : spec.liveness_probe();
-  int64_t seconds = 30;
-  const auto& pod_spec = pod_.As<Pod>().spec();
-  if (pod_spec.has_termination_grace_period_seconds()) {
-    seconds = pod_spec.termination_grace_period_seconds();
-  }
-  if (probe.has_termination_grace_period_seconds()) {
-    seconds = probe.termination_grace_period_seconds();
-  }
-  record.failed_probe = true;
-  AskStop(record, std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 1'000'000)), context);
-}
-
 void PodContainers::AskAgain(Time now) {
   for (ContainerRecord& record : records_) {
     if (record.alive() || record.phase == Phase::kPulling) record.retry_at = now;
@@ -448,7 +411,11 @@ Time PodContainers::NextWake(bool terminating) const {
   for (const ContainerRecord& record : records_) {
     if (record.phase != Phase::kExited) wake = std::min(wake, record.retry_at);
     if (record.phase == Phase::kRunning) {
-      wake = std::min(wake, Prober::NextWake(record, terminating));
+      wake = std::min(wake, Prober::NextWake(record, terminating || record.failed_probe));
+    }
+    const HookState& hook = record.phase == Phase::kStarting ? record.post_start : record.pre_stop;
+    if (record.alive() && record.phase != Phase::kStopping && hook.begun && !hook.ended) {
+      wake = std::min(wake, hook.until);
     }
   }
   return wake;

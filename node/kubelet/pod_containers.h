@@ -14,6 +14,7 @@
 namespace k8s::core::v1 {
 class Container;
 class ContainerStatus;
+class LifecycleHandler;
 class Pod;
 }  // namespace k8s::core::v1
 
@@ -34,14 +35,15 @@ class PodContainers {
   // REQUIRES: the sandbox runs, the pod is to run.
   void Sync(Ipv4 pod_ip, PodContext& context);
   void OnEngineEvent(const bus::EngineEvent& event, bool terminating, PodContext& context);
-  // False if it is no answer to a probe of this pod.
+  // False if it is no answer to a probe or hook of this pod.
   bool OnProbeResult(const bus::ProbeResult& result, bool terminating, PodContext& context);
+  // Probes and lifecycle hooks that are due.
   void TickProbes(bool terminating, PodContext& context);
 
   // The engine was away: what it was asked is asked again on the next Sync.
   void AskAgain(Time now);
 
-  // Ends all containers within `grace` (preStop sleeps included): first the main ones, then the
+  // Ends all containers within `grace` (preStop hooks included): first the main ones, then the
   // sidecars in reverse order. To be called until AllStopped; a shorter grace replaces a longer
   // one.
   void Stop(Duration grace, PodContext& context);
@@ -72,6 +74,16 @@ class PodContainers {
   void AfterExit(ContainerRecord& record, PodContext& context);
   void OnImageFailed(ContainerRecord& record, const bus::EngineEvent& event, PodContext& context);
   void RestartForProbe(ContainerRecord& record, PodContext& context);
+  void StopForProbe(ContainerRecord& record, PodContext& context);
+  // The container has started: it runs, once its postStart hook has.
+  void BeginRunning(ContainerRecord& record, PodContext& context);
+  void TickPostStart(ContainerRecord& record, PodContext& context);
+  void BeginHook(const ContainerRecord& record, const k8s::core::v1::LifecycleHandler& handler,
+                 Duration limit, HookState* hook, PodContext& context);
+  // True if the preStop hook is over, or there is none; begins it if there is time until
+  // `deadline`.
+  bool PreStopDone(ContainerRecord& record, Time deadline, PodContext& context);
+  int64_t GraceSeconds() const;  // terminationGracePeriodSeconds
   bool ShouldRestart(const ContainerRecord& record) const;
   bool InitDone(const ContainerRecord& record) const;
   void Record(const ContainerRecord& record, const char* type, const char* reason,

@@ -1,5 +1,6 @@
 // How the containers of a pod are ended.
 #include <algorithm>
+#include <utility>
 
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/core_container.pb.h"
@@ -58,19 +59,14 @@ void PodContainers::StopOne(ContainerRecord& record, PodContext& context) {
     return;
   }
   Duration grace = std::max(stop_deadline_ - now, Duration{});
-  const auto& pre_stop = SpecOf(record).lifecycle().pre_stop();
-  if (pre_stop.has_sleep() && record.phase == Phase::kRunning) {
-    const int64_t seconds = std::clamp<int64_t>(pre_stop.sleep().seconds(), 0, kGraceLongest / 1s);
-    const Time stop_at = std::min(stop_began_ + std::chrono::seconds(seconds), stop_deadline_);
-    record.retry_at = stop_at;
-    if (stop_at > now) return;
-    if (stop_deadline_ > stop_began_) grace = std::max(grace, kGraceMin);
-  }
-  const bool asked = record.phase == Phase::kStopping && record.retry_at > now;
-  if (asked && record.stop_by <= now + grace) return;
-  if (record.phase != Phase::kStopping) {
+  if (record.phase != Phase::kStopping && !std::exchange(record.told_stopping, true)) {
     Record(record, "Normal", "Killing", StrCat("Stopping container ", record.name), context);
   }
+  if (record.phase == Phase::kRunning && !PreStopDone(record, stop_deadline_, context)) return;
+  // A hook that took all of it leaves a little for the container itself.
+  if (record.pre_stop.begun && stop_deadline_ > stop_began_) grace = std::max(grace, kGraceMin);
+  const bool asked = record.phase == Phase::kStopping && record.retry_at > now;
+  if (asked && record.stop_by <= now + grace) return;
   AskStop(record, grace, context);
 }
 

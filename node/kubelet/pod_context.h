@@ -10,6 +10,7 @@
 #include "messages/component.h"
 #include "node/kubelet/kubelet_options.h"
 #include "node/kubelet/node_object.h"
+#include "node/kubelet/pod_connections.h"
 
 namespace kubemu {
 
@@ -18,6 +19,7 @@ struct PodContext {
   const KubeletOptions& options;
   Calls& calls;
   EventRecorder& events;
+  PodConnections& connections;
   const std::map<std::string, NodeImage>& images;  // on the node, by the name that was asked for
   const std::string& pod_cidr;
   bool engine_up;

@@ -42,41 +42,43 @@ Duration Seconds(int32_t seconds, int32_t otherwise) {
   return std::chrono::seconds(seconds > 0 ? seconds : otherwise);
 }
 
-// A port number, or the container port of that name; 0 if there is none.
-uint32_t ResolvePort(const k8s::intstr::IntOrString& port, const Container& container) {
-  if (port.type() == 0) return static_cast<uint32_t>(port.int_val());
-  for (const auto& candidate : container.ports()) {
-    if (candidate.name() == port.str_val()) {
-      return static_cast<uint32_t>(candidate.container_port());
-    }
-  }
-  return 0;
-}
-
-void Ask(const Object& pod, const Container& container, const Probe& spec, ProbeState& state,
-         PodContext& context) {
+void AskExec(const Object& pod, const Container& container, const Probe& spec, ProbeState& state,
+             PodContext& context) {
   bus::ProbeRequest request;
-  state.in_flight = context.next_probe++;
   request.set_number(state.in_flight);
   request.set_pod_uid(pod.meta().uid());
   request.set_container(container.name());
-  const auto& handler = spec.handler();
-  if (handler.has_exec()) {
-    request.set_type(bus::ProbeRequest::EXEC);
-    *request.mutable_command() = handler.exec().command();
-  } else if (handler.has_http_get()) {
-    request.set_type(bus::ProbeRequest::HTTP_GET);
-    request.set_port(ResolvePort(handler.http_get().port(), container));
-    request.set_path(handler.http_get().path());
-  } else {
-    request.set_type(bus::ProbeRequest::TCP_SOCKET);
-    request.set_port(handler.has_grpc() ? static_cast<uint32_t>(handler.grpc().port())
-                                        : ResolvePort(handler.tcp_socket().port(), container));
-  }
-  const Duration timeout = Seconds(spec.timeout_seconds(), 1);
-  state.timeout = context.env.now + timeout;
-  state.next = context.env.now + Seconds(spec.period_seconds(), 10);
+  *request.mutable_command() = spec.handler().exec().command();
   context.env.outbox.Send(StrCat(context.options.node, "/pod/", pod.key()), std::move(request));
+}
+
+PodRequest NetworkRequest(const Container& container, const Probe& spec, Ipv4 pod_ip) {
+  const auto& handler = spec.handler();
+  if (handler.has_http_get()) return HttpGetRequest(handler.http_get(), container, pod_ip, "probe");
+  if (handler.has_grpc()) {
+    k8s::intstr::IntOrString port;
+    port.set_int_val(handler.grpc().port());
+    return ConnectRequest(PodRequest::Kind::kGrpc, port, "", container, pod_ip);
+  }
+  return ConnectRequest(PodRequest::Kind::kTcp, handler.tcp_socket().port(),
+                        handler.tcp_socket().host(), container, pod_ip);
+}
+
+void Ask(const Object& pod, Ipv4 pod_ip, const Container& container, const Probe& spec,
+         ProbeState& state, PodContext& context) {
+  const Duration timeout = Seconds(spec.timeout_seconds(), 1);
+  state.in_flight = context.next_probe++;
+  state.next = context.env.now + Seconds(spec.period_seconds(), 10);
+  if (spec.handler().has_exec()) {
+    state.timeout = context.env.now + timeout;
+    return AskExec(pod, container, spec, state, context);
+  }
+  state.timeout = kNever;  // PodConnections says when it is over
+  PodRequest request = NetworkRequest(container, spec, pod_ip);
+  request.number = state.in_flight;
+  request.pod_uid = pod.meta().uid();
+  request.timeout = timeout;
+  context.connections.Start(std::move(request), context.env);
 }
 
 void BeginOne(const Container& container, Which which, ContainerRecord& record, Env& env) {
@@ -145,8 +147,8 @@ void Prober::End(ContainerRecord& record) {
   record.ready = false;
 }
 
-bool Prober::Tick(const Object& pod, const Container& container, ContainerRecord& record,
-                  bool terminating, PodContext& context) {
+bool Prober::Tick(const Object& pod, Ipv4 pod_ip, const Container& container,
+                  ContainerRecord& record, bool terminating, PodContext& context) {
   for (const Row& row : kRows) {
     // A pod that is going away is not restarted (pkg/kubelet/prober/prober_manager.go).
     if (terminating && row.which != Which::kReadiness) continue;
@@ -154,13 +156,11 @@ bool Prober::Tick(const Object& pod, const Container& container, ContainerRecord
     ProbeState& state = StateOf(record, row.which);
     if (spec == nullptr || state.wake() > context.env.now) continue;
     if (state.in_flight != 0) {
-      const char* why = spec->handler().has_exec()
-                            ? "command timed out"
-                            : "context deadline exceeded (Client.Timeout exceeded while awaiting "
-                              "headers)";
-      if (Count(false, why, row, pod, container, *spec, record, context)) return true;
+      if (Count(false, "command timed out", row, pod, container, *spec, record, context)) {
+        return true;
+      }
     }
-    if (state.next <= context.env.now) Ask(pod, container, *spec, state, context);
+    if (state.next <= context.env.now) Ask(pod, pod_ip, container, *spec, state, context);
   }
   return false;
 }

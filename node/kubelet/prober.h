@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "messages/core/ip.h"
 #include "messages/object.h"
 #include "messages/proto/node.pb.h"
 #include "node/kubelet/container_record.h"
@@ -15,7 +16,8 @@ class Container;
 namespace kubemu {
 
 // The probes of one running container (pkg/kubelet/prober): first after initialDelaySeconds, then
-// every periodSeconds. Readiness begins as failed, liveness as passed; both wait for the startup
+// every periodSeconds. HTTP, TCP and gRPC are connections of the node's own; a command is asked of
+// the pod. Readiness begins as failed, liveness as passed; both wait for the startup
 // probe. A failure is recorded as event Unhealthy.
 class Prober {
  public:
@@ -26,8 +28,8 @@ class Prober {
 
   // Sends what is due, and counts what got no answer in time as failed. Returns true if the
   // container must be restarted (record.reason then says for which probe).
-  static bool Tick(const Object& pod, const k8s::core::v1::Container& spec, ContainerRecord& record,
-                   bool terminating, PodContext& context);
+  static bool Tick(const Object& pod, Ipv4 pod_ip, const k8s::core::v1::Container& spec,
+                   ContainerRecord& record, bool terminating, PodContext& context);
 
   // The answer to a probe of this container, if it is one. Sets *restart as Tick's result.
   static bool OnResult(const bus::ProbeResult& result, const Object& pod,

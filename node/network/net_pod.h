@@ -18,6 +18,8 @@ struct Listener {
   ServerSpec spec;
   LogBuffer* log = nullptr;  // the container's; not owned, outlives the listener
   Time since{};
+  bool closed = false;     // takes no new connection; those that it has end (SIGTERM)
+  size_t connections = 0;  // that its process still holds
   // The good answer, rendered once a second (its Date changes): whole, and the length of its head.
   std::string answer;
   size_t answer_head = 0;

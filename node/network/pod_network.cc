@@ -22,7 +22,7 @@ void PodNetwork::AddPod(const std::string& address, Ipv4 ip, bool host_network, 
 void PodNetwork::RemovePod(const std::string& address, Env& env) {
   const auto it = pods_.find(address);
   if (it == pods_.end()) return;
-  servers_.Reset(address, "", env);
+  servers_.Close(address, "", true, env);
   clients_.Abandon(address, "", env);
   SendUpdate(it->second, true, env);
   pods_.erase(it);
@@ -43,11 +43,31 @@ bool PodNetwork::Listen(const std::string& address, const std::string& container
   return true;
 }
 
-void PodNetwork::CloseContainer(const std::string& address, const std::string& container,
-                                Env& env) {
+void PodNetwork::Drain(const std::string& address, const std::string& container, Duration idle,
+                       Env& env) {
   const auto pod = pods_.find(address);
   if (pod == pods_.end()) return;
-  servers_.Reset(address, container, env);
+  for (auto& [port, listener] : pod->second.listeners) {
+    if (listener.container == container) listener.closed = true;
+  }
+  if (pod->second.host_network) SendUpdate(pod->second, false, env);
+  servers_.Drain(address, container, idle, env);
+}
+
+bool PodNetwork::Drained(const std::string& address, const std::string& container) const {
+  const auto pod = pods_.find(address);
+  if (pod == pods_.end()) return true;
+  return std::none_of(pod->second.listeners.begin(), pod->second.listeners.end(),
+                      [&](const auto& entry) {
+                        return entry.second.container == container && entry.second.connections > 0;
+                      });
+}
+
+void PodNetwork::CloseContainer(const std::string& address, const std::string& container,
+                                bool killed, Env& env) {
+  const auto pod = pods_.find(address);
+  if (pod == pods_.end()) return;
+  servers_.Close(address, container, killed, env);
   clients_.Abandon(address, container, env);
   const size_t closed = std::erase_if(pod->second.listeners, [&](const auto& entry) {
     return entry.second.container == container;
@@ -59,7 +79,8 @@ const Listener* PodNetwork::FindListener(const std::string& address, uint16_t po
   const auto pod = pods_.find(address);
   if (pod == pods_.end()) return nullptr;
   const auto listener = pod->second.listeners.find(port);
-  return listener == pod->second.listeners.end() ? nullptr : &listener->second;
+  const bool open = listener != pod->second.listeners.end() && !listener->second.closed;
+  return open ? &listener->second : nullptr;
 }
 
 Ipv4 PodNetwork::AddressOf(const std::string& address) const {
@@ -129,7 +150,9 @@ void PodNetwork::SendUpdate(const NetPod& pod, bool removed, Env& env) const {
   update.set_removed(removed);
   update.set_host_network(pod.host_network);
   if (pod.host_network) {
-    for (const auto& [port, listener] : pod.listeners) update.add_ports(port);
+    for (const auto& [port, listener] : pod.listeners) {
+      if (!listener.closed) update.add_ports(port);
+    }
   }
   env.outbox.Send(node_ + "/iptables", std::move(update));
 }

@@ -32,8 +32,13 @@ class PodNetwork {
   // kListenersMax. `log` gets a line for each request; not owned, valid until CloseContainer.
   bool Listen(const std::string& address, const std::string& container, ServerSpec spec,
               LogBuffer* log, Env& env);
-  // The container has ended: closes its listeners, resets its connections.
-  void CloseContainer(const std::string& address, const std::string& container, Env& env);
+  // The container has got SIGTERM and ends in good order: no new connections, and those that are
+  // there end as PodServers::Drain says. It can exit once Drained.
+  void Drain(const std::string& address, const std::string& container, Duration idle, Env& env);
+  bool Drained(const std::string& address, const std::string& container) const;
+  // The container has ended: closes its listeners and its connections (PodServers::Close).
+  void CloseContainer(const std::string& address, const std::string& container, bool killed,
+                      Env& env);
 
   // Null if nothing listens there.
   const Listener* FindListener(const std::string& address, uint16_t port) const;

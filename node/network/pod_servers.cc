@@ -45,7 +45,7 @@ void PodServers::Open(const Message& message, NetPod* pod, Env& env) {
   };
   if (pod == nullptr) return refuse(bus::FlowClose::UNREACHABLE, "there is no such pod");
   const auto listener = pod->listeners.find(static_cast<uint16_t>(open.destination_port()));
-  if (open.protocol() != bus::TCP || listener == pod->listeners.end() ||
+  if (open.protocol() != bus::TCP || listener == pod->listeners.end() || listener->second.closed ||
       (listener->second.spec.local_only && message.from != pod->address)) {
     return refuse(bus::FlowClose::REFUSED, "nothing listens on that port of the pod");
   }
@@ -67,6 +67,7 @@ void PodServers::Open(const Message& message, NetPod* pod, Env& env) {
                                               .last_active = env.now})
                       .first;
   index_.emplace(std::move(key), id);
+  ++listener->second.connections;
   it->second.end.Accept(env);
   if (!sweep_.IsSet()) sweep_.Set(env.now + kSweepInterval);
 }
@@ -83,6 +84,7 @@ void PodServers::Receive(const Message& message, Env& env) {
   if (message.kind == bus::FLOW_DATA) return OnData(it, message, env);
   if (message.kind == bus::FLOW_CLOSE) return Erase(it);
   connection.end.OnCredit(message.As<bus::FlowCredit>().bytes(), env);
+  if (connection.listener == nullptr) return EraseIfDone(it);
   if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
     Echo(connection, "", false, env);
   } else {
@@ -96,6 +98,13 @@ void PodServers::OnData(Connections::iterator it, const Message& message, Env& e
   Connection& connection = it->second;
   const FlowEnd::Input input = connection.end.OnData(data);
   if (input == FlowEnd::Input::kDoubled) return;
+  if (connection.listener == nullptr) {
+    if (!data.data().empty()) {
+      connection.end.Close(bus::FlowClose::RESET, "the container has ended", env);
+      return Erase(it);
+    }
+    return EraseIfDone(it);
+  }
   if (input == FlowEnd::Input::kLost ||
       connection.parser.buffered() > FlowEnd::kWindow + kWindowSlack) {
     connection.end.Close(bus::FlowClose::RESET, "flow data was lost", env);
@@ -140,6 +149,8 @@ void PodServers::Pump(uint64_t id, Connection& connection, Env& env) {
 
 void PodServers::Handle(uint64_t id, Connection& connection, Env& env) {
   const ServerSpec& spec = connection.listener->spec;
+  ClearTimer(id, connection);
+  connection.answered = true;
   Duration delay = spec.delay;
   if (spec.jitter > Duration{}) delay += Duration(env.random.Uniform(spec.jitter.count() + 1));
   if (delay == Duration{} && spec.calls.empty()) return Answer(connection, env);
@@ -209,7 +220,9 @@ void PodServers::Answer(Connection& connection, Env& env) {
 // The path of most requests: the answer was rendered before.
 void PodServers::AnswerGood(Connection& connection, Env& env) {
   Listener& listener = *connection.listener;
-  if (!connection.head.keep_alive) return SendAnswer(connection, 200, listener.spec.body, env);
+  if (!connection.head.keep_alive || listener.closed) {
+    return SendAnswer(connection, 200, listener.spec.body, env);
+  }
   const int64_t second =
       std::chrono::duration_cast<std::chrono::seconds>(env.wall.time_since_epoch()).count();
   if (listener.answer_second != second) {
@@ -233,7 +246,7 @@ void PodServers::SendAnswer(Connection& connection, int status, std::string_view
   answer.server = spec.server;
   if (status == 200) answer.content_type = spec.content_type;
   answer.body = body;
-  answer.keep_alive = connection.head.keep_alive;
+  answer.keep_alive = connection.head.keep_alive && !connection.listener->closed;
   size_t head_length = 0;
   std::string text = RenderHttp(answer, env.wall, &head_length);
   if (connection.head.method == "HEAD") text.resize(head_length);
@@ -263,8 +276,12 @@ void PodServers::Tick(Env& env) {
     Connection& connection = it->second;
     connection.timer = kNever;
     env.outbox.Because(connection.trace);
-    Proceed(id, connection, env);
-    if (!connection.busy) Pump(id, connection, env);
+    if (connection.busy) {
+      Proceed(id, connection, env);
+      if (!connection.busy) Pump(id, connection, env);
+    } else {
+      connection.end.Send("", true, env);
+    }
     EraseIfDone(it);
   }
   if (sweep_.Take(env.now)) Sweep(env);
@@ -277,6 +294,12 @@ void PodServers::Sweep(Env& env) {
     const auto current = it++;
     Connection& connection = current->second;
     const Duration idle = env.now - connection.last_active;
+    if (connection.listener == nullptr) {
+      if (idle < kSweepInterval) continue;
+      connection.end.Close(bus::FlowClose::DONE, "", env);
+      Erase(current);
+      continue;
+    }
     if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho || connection.busy) {
       continue;
     }
@@ -291,26 +314,86 @@ void PodServers::Sweep(Env& env) {
   if (!connections_.empty()) sweep_.Set(env.now + kSweepInterval);
 }
 
-void PodServers::Reset(const std::string& address, const std::string& container, Env& env) {
+bool PodServers::Idle(const Connection& connection) {
+  return connection.listener->spec.protocol == ServerSpec::Protocol::kHttp && !connection.busy &&
+         connection.parser.buffered() == 0 && connection.end.unsent() == 0;
+}
+
+void PodServers::Drain(const std::string& address, const std::string& container, Duration idle,
+                       Env& env) {
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    const auto current = it++;
+    Connection& connection = current->second;
+    if (connection.listener == nullptr || connection.pod->address != address ||
+        connection.listener->container != container || connection.end.fin_sent()) {
+      continue;
+    }
+    if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
+      connection.end.Send("", true, env);
+    } else if (Idle(connection)) {
+      const Duration rest = connection.answered ? idle : kFreshGrace;
+      if (rest > Duration{}) {
+        SetTimer(current->first, connection, env.now + rest);
+      } else {
+        connection.end.Send("", true, env);
+      }
+    }
+    EraseIfDone(current);
+  }
+}
+
+void PodServers::Close(const std::string& address, const std::string& container, bool killed,
+                       Env& env) {
   for (auto it = connections_.begin(); it != connections_.end();) {
     const auto current = it++;
     Connection& connection = current->second;
     if (connection.pod->address != address) continue;
+    if (connection.listener == nullptr) {
+      if (!container.empty()) continue;
+      connection.end.Close(bus::FlowClose::DONE, "", env);
+      Erase(current);
+      continue;
+    }
     if (!container.empty() && connection.listener->container != container) continue;
-    connection.end.Close(bus::FlowClose::RESET, "the container has ended", env);
-    Erase(current);
+    if (!killed && Idle(connection)) connection.end.Send("", true, env);
+    const bool said_all = connection.end.fin_sent() && connection.end.unsent() == 0;
+    if (!said_all || container.empty()) {
+      connection.end.Close(said_all ? bus::FlowClose::DONE : bus::FlowClose::RESET,
+                           "the container has ended", env);
+      Erase(current);
+    } else {
+      ClearTimer(current->first, connection);
+      Release(connection);
+      connection.listener = nullptr;
+      connection.last_active = env.now;
+      EraseIfDone(current);
+    }
   }
 }
 
+// The process has closed its end: it can exit without loss.
+void PodServers::Release(Connection& connection) {
+  if (!std::exchange(connection.held, false) || connection.listener == nullptr) return;
+  --connection.listener->connections;
+}
+
 void PodServers::EraseIfDone(Connections::iterator it) {
-  if (it->second.end.done()) Erase(it);
+  if (it->second.end.done()) return Erase(it);
+  if (it->second.end.fin_sent()) Release(it->second);
 }
 
 void PodServers::Erase(Connections::iterator it) {
-  const Connection& connection = it->second;
-  if (connection.timer != kNever) timers_.erase({connection.timer, it->first});
+  Connection& connection = it->second;
+  ClearTimer(it->first, connection);
+  Release(connection);
   index_.erase(Key{connection.end.self(), connection.end.peer(), connection.end.flow()});
   connections_.erase(it);
+}
+
+void PodServers::ClearTimer(uint64_t id, Connection& connection) {
+  if (connection.timer == kNever) return;
+  timers_.erase({connection.timer, id});
+  connection.timer = kNever;
 }
 
 Time PodServers::NextWake() const {

@@ -26,6 +26,9 @@ class PodServers {
   // An HTTP connection without a request is closed after so long (nginx: keepalive_timeout).
   static constexpr Duration kIdleMax = 75s;
   static constexpr Duration kSweepInterval = 15s;
+  // A connection that has not brought a request yet gets so long for it once its server is to end
+  // (Go's http.Server.Shutdown).
+  static constexpr Duration kFreshGrace = 5s;
 
   // A FlowOpen to a pod. `pod` is null if there is none of that address.
   void Open(const Message& message, NetPod* pod, Env& env);
@@ -34,8 +37,15 @@ class PodServers {
   void Tick(Env& env);
   Time NextWake() const;
 
-  // Resets the connections of one container, or with "" of the whole pod.
-  void Reset(const std::string& address, const std::string& container, Env& env);
+  // Ends the connections of one container in good order: what is asked is answered, with
+  // "Connection: close"; what is idle is closed when it has been so for `idle` from now.
+  // REQUIRES: its listeners are closed.
+  void Drain(const std::string& address, const std::string& container, Duration idle, Env& env);
+
+  // The container has ended, or with "" the whole pod. A process that ends leaves its idle
+  // connections to the kernel, which says good-bye (FIN); what is being worked on, and everything
+  // if it was `killed`, is reset.
+  void Close(const std::string& address, const std::string& container, bool killed, Env& env);
 
   // A request that an answer waits for: to be started, and its result given to OnFetched.
   struct Wanted {
@@ -54,12 +64,14 @@ class PodServers {
   struct Connection {
     FlowEnd end;
     NetPod* pod;
-    Listener* listener;
+    Listener* listener;  // null: its process is gone, only the client's FIN is missing
     Ipv4 client;
     HttpRequestParser parser;
     HttpRequestHead head;
-    bool busy = false;  // an answer is being worked on; `timer` or a call ends that
-    Time timer = kNever;
+    bool busy = false;      // an answer is being worked on; `timer` or a call ends that
+    bool answered = false;  // at least one request was
+    bool held = true;       // counted in listener->connections
+    Time timer = kNever;    // of the answer, or if it is idle: when it is closed
     size_t next_call = 0;
     bool call_failed = false;
     std::string call_text;
@@ -90,6 +102,10 @@ class PodServers {
   void SendAnswer(Connection& connection, int status, std::string_view body, Env& env);
   void WriteLog(Connection& connection, int status, size_t bytes, Env& env);
   void Sweep(Env& env);
+  // An HTTP connection on which nothing happens.
+  static bool Idle(const Connection& connection);
+  void Release(Connection& connection);
+  void ClearTimer(uint64_t id, Connection& connection);
   void EraseIfDone(Connections::iterator it);
   void Erase(Connections::iterator it);
   void SetTimer(uint64_t id, Connection& connection, Time at);

@@ -9,6 +9,9 @@
 namespace kubemu {
 namespace {
 
+constexpr char kKubelet[] = "node-1/kubelet";
+constexpr uint64_t kRelayed = 1'000'000;  // added to the numbers of the kubelet's flows
+
 const Kind& KindNamed(const std::string& plural) {
   for (const Kind* kind : AllKinds()) {
     if (kind->plural == plural) return *kind;
@@ -28,6 +31,57 @@ bus::ApiResponse Failure(uint32_t code, const std::string& reason) {
 
 void NodeWorld::Recorder::Receive(const Message& message, Env& env) {
   world_->iptables_.push_back({env.now, message});
+  Relay(message, env);
+}
+
+void NodeWorld::Recorder::Relay(const Message& message, Env& env) {
+  switch (message.kind) {
+    case bus::POD_NETWORK_UPDATE: {
+      const auto& update = message.As<bus::PodNetworkUpdate>();
+      pods_[update.ip()] = update.removed() ? "" : update.address();
+      return;
+    }
+    case bus::FLOW_OPEN:
+      if (message.from == kKubelet) RelayOpen(message.As<bus::FlowOpen>(), env);
+      return;
+    case bus::FLOW_DATA:
+      return Pass<bus::FlowData>(message, env);
+    case bus::FLOW_CREDIT:
+      return Pass<bus::FlowCredit>(message, env);
+    case bus::FLOW_CLOSE:
+      return Pass<bus::FlowClose>(message, env);
+    default:
+      return;
+  }
+}
+
+void NodeWorld::Recorder::RelayOpen(bus::FlowOpen open, Env& env) {
+  const std::string pod = pods_[open.destination_ip()];
+  if (pod.empty()) {
+    bus::FlowClose close;
+    close.set_flow(open.flow());
+    close.set_reply(true);
+    close.set_reason(bus::FlowClose::UNREACHABLE);
+    return env.outbox.Send(kKubelet, std::move(close));
+  }
+  targets_[open.flow()] = pod;
+  open.set_flow(open.flow() + kRelayed);
+  open.set_source_ip(Ipv4(10, 244, 1, 1).bits());
+  env.outbox.Send(pod, std::move(open));
+}
+
+template <class T>
+void NodeWorld::Recorder::Pass(const Message& message, Env& env) {
+  T body = message.As<T>();
+  if (message.from == kKubelet) {
+    const auto target = targets_.find(body.flow());
+    if (target == targets_.end()) return;
+    body.set_flow(body.flow() + kRelayed);
+    env.outbox.Send(target->second, std::move(body));
+  } else if (body.flow() > kRelayed) {
+    body.set_flow(body.flow() - kRelayed);
+    env.outbox.Send(kKubelet, std::move(body));
+  }
 }
 
 NodeWorld::NodeWorld(Settings settings) : settings_(std::move(settings)), random_(settings_.seed) {

@@ -102,7 +102,15 @@ class NodeWorld {
     Time NextWake() const override { return kNever; }
 
    private:
+    // Carries the kubelet's own connections to the pods and back.
+    void Relay(const Message& message, Env& env);
+    void RelayOpen(bus::FlowOpen open, Env& env);
+    template <class T>
+    void Pass(const Message& message, Env& env);
+
     NodeWorld* world_;
+    std::map<uint32_t, std::string> pods_;     // by address
+    std::map<uint64_t, std::string> targets_;  // of the kubelet's flows
   };
   struct Watch {
     uint64_t generation;

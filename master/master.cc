@@ -10,6 +10,7 @@ void Master::AddTo(Process& process) {
   process.Add("master/controllers/deployment", &deployment_);
   process.Add("master/controllers/replicaset", &replicaset_);
   process.Add("master/controllers/endpointslice", &endpoint_slice_);
+  process.Add("master/controllers/endpointslicemirroring", &endpoint_slice_mirroring_);
   process.Add("master/controllers/endpoints", &endpoints_);
   process.Add("master/controllers/namespace", &namespace_);
   process.Add("master/controllers/serviceaccount", &service_account_);

@@ -7,6 +7,7 @@
 #include "master/apiserver/apiserver.h"
 #include "master/controllers/deployment_controller.h"
 #include "master/controllers/endpoint_slice_controller.h"
+#include "master/controllers/endpoint_slice_mirroring_controller.h"
 #include "master/controllers/endpoints_controller.h"
 #include "master/controllers/garbage_collector.h"
 #include "master/controllers/namespace_controller.h"
@@ -52,6 +53,7 @@ class Master : public Program {
   DeploymentController deployment_;
   ReplicaSetController replicaset_;
   EndpointSliceController endpoint_slice_;
+  EndpointSliceMirroringController endpoint_slice_mirroring_;
   EndpointsController endpoints_;
   NamespaceController namespace_;
   ServiceAccountController service_account_;

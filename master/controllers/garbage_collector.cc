@@ -14,13 +14,13 @@ namespace {
 constexpr const char* kForeground = "foregroundDeletion";
 constexpr const char* kOrphan = "orphan";
 
-bool IsTerminating(const Object& object) {
+bool IsBeingDeleted(const Object& object) {
   return object.meta().has_deletion_timestamp();
 }
 
 // The owner waits for its dependents to go.
 bool IsWaiting(const Object& owner) {
-  return IsTerminating(owner) && HasFinalizer(owner, kForeground);
+  return IsBeingDeleted(owner) && HasFinalizer(owner, kForeground);
 }
 
 bool Blocks(const Object& dependent, const std::string& owner_uid) {
@@ -56,8 +56,8 @@ void GarbageCollector::Changed(size_t, const Informer::Change& change, Trace tra
 
 void GarbageCollector::Added(const Object& object, Trace trace) {
   graph_.Put(object);
-  const bool has_duty =
-      IsTerminating(object) && (HasFinalizer(object, kForeground) || HasFinalizer(object, kOrphan));
+  const bool has_duty = IsBeingDeleted(object) &&
+                        (HasFinalizer(object, kForeground) || HasFinalizer(object, kOrphan));
   const auto& owners = object.meta().owner_references();
   const bool is_dangling = std::any_of(owners.begin(), owners.end(), [&](const auto& owner) {
     return StateOf(object, owner) != OwnerState::kSolid;
@@ -81,7 +81,7 @@ void GarbageCollector::Removed(const Object& object, Trace trace) {
 void GarbageCollector::Reconcile(const std::string& key, Env& env) {
   const Object object = graph_.Find(key);
   if (!object) return;
-  if (!IsTerminating(object)) return Collect(object, env);
+  if (!IsBeingDeleted(object)) return Collect(object, env);
   if (HasFinalizer(object, kOrphan)) return ServeOrphan(object, env);
   if (HasFinalizer(object, kForeground)) ServeForeground(object, env);
 }
@@ -170,7 +170,7 @@ void GarbageCollector::ServeForeground(const Object& owner, Env& env) {
   bool is_blocked = false;
   for (const Object& dependent : graph_.DependentsOf(uid)) {
     is_blocked |= Blocks(dependent, uid);
-    if (!IsTerminating(dependent)) queue().Add(dependent.meta().uid(), env.outbox.cause());
+    if (!IsBeingDeleted(dependent)) queue().Add(dependent.meta().uid(), env.outbox.cause());
   }
   if (!is_blocked) RemoveFinalizer(owner, kForeground, env);
 }

@@ -1,0 +1,188 @@
+// What people do to a running service, under the load of 64 keep-alive connections: nobody notices
+// a rolling update; a node that dies takes with it only what was on it.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "tests/cluster/cluster.h"
+#include "tests/cluster/keep_alive_load.h"
+
+namespace kubemu {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using Clock = KeepAliveLoad::Clock;
+
+constexpr int kConnections = 64;
+constexpr milliseconds kPause{20};
+
+// A Deployment and a load balancer for it. CONTAINER is the container's image and arguments.
+std::string Shop(const std::string& container, int port, const std::string& policy,
+                 const std::string& pre_stop) {
+  return R"(
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  replicas: 6
+  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      terminationGracePeriodSeconds: 20
+      containers:
+      - name: web
+        )" +
+         container + R"(
+        ports: [{name: http, containerPort: )" +
+         std::to_string(port) + R"(}]
+        readinessProbe:
+          httpGet: {path: /, port: http}
+          periodSeconds: 1
+        lifecycle: {preStop: )" +
+         pre_stop + R"(}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: )" +
+         policy + R"(
+  selector: {app: shop}
+  ports: [{port: 80, targetPort: http}]
+)";
+}
+
+class Rollout : public testing::Test {
+ protected:
+  void Start(const std::string& manifest) {
+    cluster_.Apply(manifest);
+    ASSERT_TRUE(cluster_.RolledOut("shop"));
+    ip_ = cluster_.LoadBalancerIp("shop");
+    ASSERT_TRUE(Eventually([&] { return !cluster_.Curl("http://" + ip_ + "/").empty(); }));
+  }
+  // A rolling update from one end to the other, under load.
+  void RestartUnderLoad() {
+    KeepAliveLoad load(ip_, 80, kConnections, kPause);
+    ASSERT_TRUE(Eventually([&] { return load.Now().answered > 1000; }));
+    ASSERT_EQ(cluster_.Kubectl("rollout restart deployment/shop").code, 0);
+    ASSERT_EQ(cluster_.Kubectl("rollout status deployment/shop --timeout=120s").code, 0);
+    EXPECT_TRUE(Eventually(
+        [&] {
+          return cluster_.Get("pods", "{.items[*].metadata.deletionTimestamp}").empty() &&
+                 cluster_.Get("deployment shop", "{.status.availableReplicas}") == "6";
+        },
+        60));
+    const uint64_t so_far = load.Now().answered;
+    EXPECT_TRUE(Eventually([&] { return load.Now().answered > so_far + 500; }));
+    const KeepAliveLoad::Report report = load.Stop();
+    EXPECT_EQ(report.failures.size(), 0u) << report.ToString();
+    EXPECT_GE(report.reopened, static_cast<uint64_t>(kConnections));  // all pods are new
+    std::printf("%s\n", report.ToString().c_str());
+  }
+
+  Cluster cluster_{{"--nodes", "3"}};
+  std::string ip_;
+};
+
+TEST_F(Rollout, NobodyNoticesTheUpdateOfAServiceThatDrains) {
+  Start(Shop("image: kubemu/service\n        args: [--on-term, drain, --delay, 2ms]", 8080,
+             "Cluster", "{sleep: {seconds: 2}}"));
+  RestartUnderLoad();
+}
+
+TEST_F(Rollout, NobodyNoticesTheUpdateOfNginx) {
+  Start(Shop("image: nginx:1.27", 80, "Cluster", "{exec: {command: [sh, -c, sleep 2]}}"));
+  RestartUnderLoad();
+}
+
+// With policy Local a connection is on one node from lb to its pod. (With Cluster the other nodes
+// would send a part of theirs to the dead node's pods until the master misses it, as anywhere.)
+TEST_F(Rollout, AKilledNodeTakesOnlyWhatWasOnIt) {
+  Start(Shop("image: kubemu/service", 8080, "Local", "{sleep: {seconds: 1}}"));
+  const std::string victim = cluster_.Get("pods -l app=shop", "{.items[0].spec.nodeName}");
+  KeepAliveLoad load(ip_, 80, kConnections, kPause);
+  ASSERT_TRUE(Eventually([&] { return load.Now().answered > 1000; }));
+  ASSERT_GT(load.Now().by_node[victim], 0u);
+  ASSERT_EQ(load.Now().by_node.size(), 3u);
+  ASSERT_EQ(load.Now().failures.size(), 0u) << load.Now().ToString();
+  const Clock::time_point killed = Clock::now();
+  cluster_.Signal(victim, SIGKILL);
+  // lb's link to it is down at once; what it had in its hands at that moment is lost.
+  const Clock::time_point ejected = Clock::now() + milliseconds(1500);
+  ASSERT_TRUE(Eventually([&] { return Clock::now() > ejected + milliseconds(3000); }));
+  const KeepAliveLoad::Report report = load.Stop();
+  std::printf("%s\n", report.ToString().c_str());
+  for (const KeepAliveLoad::Failure& failure : report.failures) {
+    EXPECT_TRUE(failure.node == victim || failure.node.empty()) << failure.why << failure.node;
+    EXPECT_GE(failure.at, killed);
+    EXPECT_LE(failure.at, ejected) << failure.why;
+  }
+  EXPECT_LE(report.failures.size(), static_cast<size_t>(kConnections));
+}
+
+// A raw connection to the load balancer that has got one answer.
+int Connected(const std::string& ip) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval limit{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(80);
+  inet_pton(AF_INET, ip.c_str(), &address.sin_addr);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_GT(send(fd, request.data(), request.size(), MSG_NOSIGNAL), 0);
+  char buffer[4096];
+  EXPECT_GT(recv(fd, buffer, sizeof buffer, 0), 0);
+  return fd;
+}
+
+TEST_F(Rollout, AForcedDeletionResetsConnections) {
+  Start(Shop("image: nginx:1.27", 80, "Cluster", "{sleep: {seconds: 1}}"));
+  const int fd = Connected(ip_);
+  ASSERT_EQ(cluster_.Kubectl("delete pods -l app=shop --force --grace-period=0").code, 0);
+  char buffer[16];
+  EXPECT_EQ(recv(fd, buffer, sizeof buffer, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  close(fd);
+}
+
+TEST_F(Rollout, KubeProxyTellsItsHealthOverHttp) {
+  Start(Shop("image: nginx:1.27", 80, "Local", "{sleep: {seconds: 1}}"));
+  const std::string node = cluster_.NodeIp(1);
+  EXPECT_THAT(cluster_.Curl("http://" + node + ":10256/healthz", {"-i"}), HasSubstr(" 200 OK"));
+  EXPECT_THAT(cluster_.Curl("http://" + node + ":10256/healthz"),
+              HasSubstr("\"nodeEligible\": true"));
+  const std::string port = cluster_.Get("service shop", "{.spec.healthCheckNodePort}");
+  ASSERT_FALSE(port.empty());
+  const std::string url = "http://" + node + ":" + port + "/";
+  EXPECT_THAT(cluster_.Curl(url, {"-i"}), HasSubstr("X-Load-Balancing-Endpoint-Weight: "));
+  EXPECT_THAT(cluster_.Curl(url), HasSubstr("\"serviceProxyHealthy\": true"));
+  ASSERT_EQ(cluster_.Kubectl("scale deployment/shop --replicas=0").code, 0);
+  EXPECT_TRUE(Eventually([&] {
+    return cluster_.Curl(url, {"-i"}).find(" 503 Service Unavailable") != std::string::npos;
+  }));
+  ASSERT_EQ(cluster_.Kubectl("taint node node-1 ToBeDeletedByClusterAutoscaler=1:NoSchedule").code,
+            0);
+  EXPECT_TRUE(Eventually([&] {
+    return cluster_.Curl("http://" + node + ":10256/healthz").find("\"nodeEligible\": false") !=
+           std::string::npos;
+  }));
+}
+
+}  // namespace
+}  // namespace kubemu

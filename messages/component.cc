@@ -2,14 +2,14 @@
 
 namespace kubemu {
 
-void Outbox::Push(std::string from, std::string to, const google::protobuf::Descriptor* type,
+void Outbox::Push(std::string from, std::string to, bus::MessageKind kind,
                   std::shared_ptr<const google::protobuf::Message> body,
                   std::vector<Object> objects) {
   Message& message = messages_.emplace_back();
   message.trace = cause_;
   message.from = std::move(from);
   message.to = std::move(to);
-  message.kind = MessageKindOf(type);
+  message.kind = kind;
   message.body = std::move(body);
   message.objects = std::move(objects);
 }

@@ -27,7 +27,7 @@ class Outbox {
   // The same from another address of the part (a pod's, a client's).
   template <class T>
   void SendAs(std::string from, std::string to, T body, std::vector<Object> objects = {}) {
-    Push(std::move(from), std::move(to), T::descriptor(),
+    Push(std::move(from), std::move(to), MessageKindOf<T>(),
          std::make_shared<const T>(std::move(body)), std::move(objects));
   }
 
@@ -39,7 +39,7 @@ class Outbox {
   std::vector<Message>& messages() { return messages_; }
 
  private:
-  void Push(std::string from, std::string to, const google::protobuf::Descriptor* type,
+  void Push(std::string from, std::string to, bus::MessageKind kind,
             std::shared_ptr<const google::protobuf::Message> body, std::vector<Object> objects);
 
   std::string_view from_;

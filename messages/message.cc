@@ -1,10 +1,8 @@
 #include "messages/message.h"
 
-#include <algorithm>
-#include <map>
+#include <vector>
 
 #include "messages/api/kinds.h"
-#include "messages/core/check.h"
 #include "messages/core/strings.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
@@ -21,65 +19,10 @@ struct MessageType {
   const google::protobuf::Message* prototype;
 };
 
-template <class T>
-MessageType Row(bus::MessageKind kind) {
-  return {kind, &T::default_instance()};
-}
-
-// The table of message kinds. A new kind is one row here and one value of bus::MessageKind.
 const std::vector<MessageType>& Types() {
-  static const std::vector<MessageType> types = {
-      Row<bus::ApiRequest>(bus::API_REQUEST),
-      Row<bus::ApiResponse>(bus::API_RESPONSE),
-      Row<bus::WatchRequest>(bus::WATCH_REQUEST),
-      Row<bus::WatchEvent>(bus::WATCH_EVENT),
-      Row<bus::WatchCredit>(bus::WATCH_CREDIT),
-      Row<bus::WatchCancel>(bus::WATCH_CANCEL),
-      Row<bus::StoreTxn>(bus::STORE_TXN),
-      Row<bus::StoreTxnResult>(bus::STORE_TXN_RESULT),
-      Row<bus::StoreWatch>(bus::STORE_WATCH),
-      Row<bus::StoreEvent>(bus::STORE_EVENT),
-      Row<bus::StoreCompact>(bus::STORE_COMPACT),
-      Row<bus::HttpRequest>(bus::HTTP_REQUEST),
-      Row<bus::HttpResponse>(bus::HTTP_RESPONSE),
-      Row<bus::HttpCancel>(bus::HTTP_CANCEL),
-      Row<bus::FlowOpen>(bus::FLOW_OPEN),
-      Row<bus::FlowData>(bus::FLOW_DATA),
-      Row<bus::FlowCredit>(bus::FLOW_CREDIT),
-      Row<bus::FlowClose>(bus::FLOW_CLOSE),
-      Row<bus::Datagram>(bus::DATAGRAM),
-      Row<bus::Hello>(bus::HELLO),
-      Row<bus::PeerEndpoint>(bus::PEER_ENDPOINT),
-      Row<bus::LinkUp>(bus::LINK_UP),
-      Row<bus::LinkDown>(bus::LINK_DOWN),
-      Row<bus::Listen>(bus::LISTEN),
-      Row<bus::ListenResult>(bus::LISTEN_RESULT),
-      Row<bus::Unlisten>(bus::UNLISTEN),
-      Row<bus::EngineControl>(bus::ENGINE_CONTROL),
-      Row<bus::EngineControlResult>(bus::ENGINE_CONTROL_RESULT),
-      Row<bus::LogRequest>(bus::LOG_REQUEST),
-      Row<bus::LogResponse>(bus::LOG_RESPONSE),
-      Row<bus::HealthCheck>(bus::HEALTH_CHECK),
-      Row<bus::HealthCheckResult>(bus::HEALTH_CHECK_RESULT),
-      Row<bus::InspectRequest>(bus::INSPECT_REQUEST),
-      Row<bus::InspectResponse>(bus::INSPECT_RESPONSE),
-      Row<bus::RunPodSandbox>(bus::RUN_POD_SANDBOX),
-      Row<bus::StopPodSandbox>(bus::STOP_POD_SANDBOX),
-      Row<bus::StartContainer>(bus::START_CONTAINER),
-      Row<bus::StopContainer>(bus::STOP_CONTAINER),
-      Row<bus::EngineEvent>(bus::ENGINE_EVENT),
-      Row<bus::EngineStatusRequest>(bus::ENGINE_STATUS_REQUEST),
-      Row<bus::EngineStatus>(bus::ENGINE_STATUS),
-      Row<bus::PodNetworkUpdate>(bus::POD_NETWORK_UPDATE),
-      Row<bus::PullImage>(bus::PULL_IMAGE),
-      Row<bus::RemoveContainer>(bus::REMOVE_CONTAINER),
-      Row<bus::IptablesRestore>(bus::IPTABLES_RESTORE),
-      Row<bus::IptablesRestored>(bus::IPTABLES_RESTORED),
-      Row<bus::ProbeRequest>(bus::PROBE_REQUEST),
-      Row<bus::ProbeResult>(bus::PROBE_RESULT),
-      Row<bus::Ping>(bus::PING),
-      Row<bus::Pong>(bus::PONG),
-  };
+#define KUBEMU_ROW(Type, KIND) {bus::KIND, &bus::Type::default_instance()},
+  static const std::vector<MessageType> types = {KUBEMU_MESSAGE_KINDS(KUBEMU_ROW)};
+#undef KUBEMU_ROW
   return types;
 }
 
@@ -95,25 +38,8 @@ const MessageType* FindType(bus::MessageKind kind) {
 
 }  // namespace
 
-const google::protobuf::Message& Message::CheckType(const void* descriptor) const {
-  KUBEMU_CHECK(body != nullptr);
-  KUBEMU_CHECK(body->GetDescriptor() == descriptor);
-  return *body;
-}
-
 std::string_view ProcessOf(std::string_view address) {
   return address.substr(0, address.find('/'));
-}
-
-bus::MessageKind MessageKindOf(const google::protobuf::Descriptor* type) {
-  static const std::map<const void*, bus::MessageKind> kinds = [] {
-    std::map<const void*, bus::MessageKind> result;
-    for (const MessageType& row : Types()) result[row.prototype->GetDescriptor()] = row.kind;
-    return result;
-  }();
-  const auto it = kinds.find(type);
-  KUBEMU_CHECK(it != kinds.end());
-  return it->second;
 }
 
 std::string_view MessageKindName(bus::MessageKind kind) {

@@ -5,8 +5,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <vector>
 
+#include "messages/core/check.h"
+#include "messages/message_kinds.h"
 #include "messages/object.h"
 #include "messages/proto/envelope.pb.h"
 #include "messages/trace.h"
@@ -26,24 +29,20 @@ struct Message {
   std::shared_ptr<const google::protobuf::Message> body;  // never null; its type follows `kind`
   std::vector<Object> objects;                            // the API objects that ride along
 
-  // The body as the type T. REQUIRES: kind == MessageKindOf(T::descriptor()).
+  // The body as the type T. REQUIRES: kind == MessageKindOf<T>().
   template <class T>
   const T& As() const {
-    return static_cast<const T&>(CheckType(T::descriptor()));
+    const google::protobuf::Message* const held = body.get();
+    KUBEMU_CHECK(held != nullptr && typeid(*held) == typeid(T));
+    return static_cast<const T&>(*held);
   }
 
   // What a part does because of this message carries this trace.
   Trace Context() const { return Trace{trace.trace_id, id}; }
-
- private:
-  const google::protobuf::Message& CheckType(const void* descriptor) const;
 };
 
 // The process part of an address: "node-3" of "node-3/kubelet".
 std::string_view ProcessOf(std::string_view address);
-
-// The kind for a body type. REQUIRES: the type is in the table of message kinds.
-bus::MessageKind MessageKindOf(const google::protobuf::Descriptor* type);
 
 // "WatchEvent" for WATCH_EVENT; "?" for a number that is not in the table.
 std::string_view MessageKindName(bus::MessageKind kind);

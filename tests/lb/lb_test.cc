@@ -74,7 +74,7 @@ class LoadBalancerTest : public testing::Test {
     std::vector<T> taken;
     std::vector<Message> rest;
     for (Message& message : sent_) {
-      if (message.kind == MessageKindOf(T::descriptor())) {
+      if (message.kind == MessageKindOf<T>()) {
         to_ = message.to;
         objects_ = message.objects;
         taken.push_back(message.As<T>());

@@ -84,7 +84,7 @@ class MasterHarness {
     message.trace.trace_id = message.id;
     message.from = from;
     message.to = "master/apiserver";
-    message.kind = MessageKindOf(T::descriptor());
+    message.kind = MessageKindOf<T>();
     message.body = std::make_shared<const T>(std::move(body));
     message.objects = std::move(objects);
     process_.Deliver(std::move(message), now_, wall_);

@@ -27,7 +27,7 @@ template <class T>
 void ApiHarness::Send(T body, std::vector<Object> objects) {
   Message message;
   message.from = "master/apiserver";
-  message.kind = MessageKindOf(T::descriptor());
+  message.kind = MessageKindOf<T>();
   message.body = std::make_shared<const T>(std::move(body));
   message.objects = std::move(objects);
   (message.kind == bus::WATCH_EVENT ? events_ : answers_).push_back(std::move(message));

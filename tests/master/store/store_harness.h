@@ -94,7 +94,7 @@ class StoreHarness {
     message.trace = trace;
     message.from = from;
     message.to = "master/store";
-    message.kind = MessageKindOf(T::descriptor());
+    message.kind = MessageKindOf<T>();
     message.body = std::make_shared<const T>(std::move(body));
     message.objects = std::move(objects);
     Outbox outbox("master/store", message.Context());

@@ -47,7 +47,7 @@ class PartHarness {
   std::vector<std::pair<Message, T>> Take() {
     std::vector<std::pair<Message, T>> taken;
     std::erase_if(outside_, [&](const Message& message) {
-      if (message.kind != MessageKindOf(T::descriptor())) return false;
+      if (message.kind != MessageKindOf<T>()) return false;
       taken.emplace_back(message, message.template As<T>());
       return true;
     });

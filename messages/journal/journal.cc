@@ -1,5 +1,7 @@
 #include "messages/journal/journal.h"
 
+#include <google/protobuf/io/coded_stream.h>
+
 #include <bit>
 #include <cstring>
 
@@ -8,7 +10,39 @@
 
 namespace kubemu {
 
+namespace {
+
 static_assert(std::endian::native == std::endian::little, "journal lengths are little-endian");
+constexpr size_t kLengthBytes = sizeof(uint32_t);  // before each batch
+
+// `batch` begins with room for its length.
+void PutLength(std::string* batch) {
+  const auto size = static_cast<uint32_t>(batch->size() - kLengthBytes);
+  std::memcpy(batch->data(), &size, kLengthBytes);
+}
+
+std::string GapBatch(uint64_t lost_records) {
+  bus::JournalRecord gap;
+  gap.set_event(bus::JournalRecord::GAP);
+  gap.set_lamport(lost_records);
+  std::string batch(kLengthBytes, '\0');
+  RecordEncoder().Append(gap, &batch);
+  PutLength(&batch);
+  return batch;
+}
+
+// False: a record does not parse.
+bool ReadBatch(std::string_view batch, std::vector<bus::JournalRecord>* records) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(batch.data()),
+                                            static_cast<int>(batch.size()));
+  RecordDecoder decoder;
+  while (in.CurrentPosition() < static_cast<int>(batch.size())) {
+    if (!decoder.Take(&in, &records->emplace_back())) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 void Journal::Start(std::string_view process, uint64_t epoch, Time now, WallTime wall) {
   if (sink_ == nullptr) return;
@@ -41,32 +75,23 @@ void Journal::Append(bus::JournalRecord::Event event, const Message& message, Ti
 }
 
 void Journal::Write(const bus::JournalRecord& record) {
-  const uint32_t size = static_cast<uint32_t>(record.ByteSizeLong());
-  const size_t at = buffer_.size();
-  buffer_.resize(at + sizeof size + size);
-  std::memcpy(buffer_.data() + at, &size, sizeof size);
-  record.SerializeWithCachedSizesToArray(
-      reinterpret_cast<uint8_t*>(buffer_.data() + at + sizeof size));
+  if (buffer_.empty()) buffer_.resize(kLengthBytes);
+  encoder_.Append(record, &buffer_);
   ++buffered_records_;
   if (buffer_.size() >= kJournalBufferMax) Flush();
 }
 
 void Journal::Flush() {
   if (buffer_.empty()) return;
-  if (lost_records_ > 0) {
-    bus::JournalRecord gap;
-    gap.set_event(bus::JournalRecord::GAP);
-    gap.set_lamport(lost_records_);
-    const uint32_t size = static_cast<uint32_t>(gap.ByteSizeLong());
-    std::string head(reinterpret_cast<const char*>(&size), sizeof size);
-    buffer_.insert(0, head + gap.SerializeAsString());
-  }
+  PutLength(&buffer_);
+  if (lost_records_ > 0) buffer_.insert(0, GapBatch(lost_records_));
   if (sink_->Append(buffer_)) {
     lost_records_ = 0;
   } else {
     lost_records_ += buffered_records_;
   }
   buffer_.clear();
+  encoder_.Reset();
   buffered_records_ = 0;
 }
 
@@ -74,16 +99,16 @@ size_t ReadJournal(std::string_view bytes, std::vector<bus::JournalRecord>* reco
                    std::string* error) {
   size_t at = 0;
   uint32_t size = 0;
-  while (bytes.size() - at >= sizeof size) {
-    std::memcpy(&size, bytes.data() + at, sizeof size);
-    if (size > bytes.size() - at - sizeof size) break;
-    bus::JournalRecord record;
-    if (!record.ParseFromArray(bytes.data() + at + sizeof size, static_cast<int>(size))) {
-      *error = StrCat("the journal record at byte ", at, " does not parse");
+  while (bytes.size() - at >= kLengthBytes) {
+    std::memcpy(&size, bytes.data() + at, kLengthBytes);
+    if (size > bytes.size() - at - kLengthBytes) break;
+    const size_t before = records->size();
+    if (!ReadBatch(bytes.substr(at + kLengthBytes, size), records)) {
+      records->resize(before);
+      *error = StrCat("the batch of journal records at byte ", at, " does not parse");
       return at;
     }
-    records->push_back(std::move(record));
-    at += sizeof size + size;
+    at += kLengthBytes + size;
   }
   return at;
 }

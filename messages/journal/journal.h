@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "messages/core/time.h"
+#include "messages/journal/record_codec.h"
 #include "messages/message.h"
 #include "messages/proto/journal.pb.h"
 
@@ -16,15 +17,15 @@ namespace kubemu {
 class JournalSink {
  public:
   virtual ~JournalSink() = default;
-  // Takes whole records, each with its length before it. False: they could not be written; the
-  // journal then writes a gap record with its next ones.
-  virtual bool Append(std::string_view records) = 0;
+  // Takes whole batches of records, each with its length before it. False: they could not be
+  // written; the journal then writes a gap record with its next ones.
+  virtual bool Append(std::string_view batches) = 0;
 };
 
 class MemoryJournalSink : public JournalSink {
  public:
-  bool Append(std::string_view records) override {
-    bytes_ += records;
+  bool Append(std::string_view batches) override {
+    bytes_ += batches;
     return true;
   }
   const std::string& bytes() const { return bytes_; }
@@ -33,8 +34,8 @@ class MemoryJournalSink : public JournalSink {
   std::string bytes_;
 };
 
-// What one process saw of every message. Records are gathered and given to the sink by Flush or
-// when kJournalBufferMax is reached.
+// What one process saw of every message. Records are gathered and given to the sink, as one batch,
+// by Flush or when kJournalBufferMax is reached.
 class Journal {
  public:
   static constexpr size_t kJournalBufferMax = 256 * 1024;  // bytes
@@ -56,15 +57,16 @@ class Journal {
   void Write(const bus::JournalRecord& record);
 
   JournalSink* sink_;
-  std::string buffer_;
+  std::string buffer_;  // room for the length, then the batch; empty: no record
+  RecordEncoder encoder_;
   uint64_t buffered_records_ = 0;
   uint64_t lost_records_ = 0;
   bus::JournalRecord record_;  // reused: no allocation in the steady state
 };
 
-// Reads records from the front of `bytes`; returns how many bytes they took (an unfinished last
-// record stays). A record that does not parse is an error: *error says at which byte, and reading
-// stops before it.
+// Reads the batches at the front of `bytes`; returns how many bytes they took (an unfinished last
+// batch stays). A batch that does not parse is an error: *error says at which byte it begins, and
+// reading stops before it.
 size_t ReadJournal(std::string_view bytes, std::vector<bus::JournalRecord>* records,
                    std::string* error);
 

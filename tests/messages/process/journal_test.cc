@@ -73,7 +73,35 @@ TEST(Journal, WhatCouldNotBeWrittenLeavesAGapRecordThatCounts) {
   EXPECT_EQ(records[3].id(), 5u);
 }
 
-TEST(Journal, AnUnfinishedLastRecordStays) {
+TEST(Journal, ABatchIsReadWithoutThoseBeforeIt) {
+  MemoryJournalSink sink;
+  Journal journal(&sink);
+  size_t one = 0;
+  for (uint64_t id = 1; id <= 4; ++id) {
+    journal.Append(bus::JournalRecord::SENT, MessageOf(id), Time{}, WallTime{});
+    if (id % 2 == 0) journal.Flush();
+    if (id == 2) one = sink.bytes().size();
+  }
+  const auto records = Read(std::string_view(sink.bytes()).substr(one));
+  ASSERT_THAT(records, SizeIs(2));
+  EXPECT_EQ(records[0].id(), 3u);
+  EXPECT_EQ(records[1].id(), 4u);
+  EXPECT_EQ(records[1].from(), "a/x");
+  EXPECT_EQ(records[1].to(), "b/y");
+}
+
+TEST(Journal, AFullBufferIsWrittenWithoutBeingAsked) {
+  MemoryJournalSink sink;
+  Journal journal(&sink);
+  uint64_t id = 0;
+  while (sink.bytes().empty()) {
+    journal.Append(bus::JournalRecord::SENT, MessageOf(++id), Time{}, WallTime{});
+    ASSERT_LE(journal.buffered(), Journal::kJournalBufferMax);
+  }
+  EXPECT_THAT(Read(sink.bytes()), SizeIs(id));
+}
+
+TEST(Journal, AnUnfinishedLastBatchStays) {
   MemoryJournalSink sink;
   Journal journal(&sink);
   journal.Append(bus::JournalRecord::SENT, MessageOf(1), Time{}, WallTime{});
@@ -90,7 +118,7 @@ TEST(Journal, AnUnfinishedLastRecordStays) {
   }
 }
 
-TEST(Journal, ADamagedRecordIsNamedByItsPlace) {
+TEST(Journal, ADamagedBatchIsNamedByItsPlace) {
   MemoryJournalSink sink;
   Journal journal(&sink);
   journal.Append(bus::JournalRecord::SENT, MessageOf(1), Time{}, WallTime{});

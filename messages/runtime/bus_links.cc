@@ -21,7 +21,11 @@ bool IsProcessName(std::string_view name) {
 }  // namespace
 
 BusLinks::BusLinks(RuntimeHost* host, ZmqEndpoint* endpoint, std::string required)
-    : host_(host), endpoint_(endpoint), required_(std::move(required)) {}
+    : host_(host),
+      endpoint_(endpoint),
+      required_(std::move(required)),
+      frame_out_(std::make_unique<bus::Frame>()),
+      frame_in_(std::make_unique<bus::Frame>()) {}
 
 BusLinks::~BusLinks() = default;
 
@@ -107,10 +111,21 @@ void BusLinks::OnRouterDisconnect() {
 }
 
 void BusLinks::OnFrame(const LinkId& link, std::string_view bytes) {
-  bus::Frame frame;
-  if (!frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return Drop("a frame that does not parse");
+  if (frame_in_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    TakeFrame(link, *frame_in_);
+  } else {
+    Drop("a frame that does not parse");
   }
+  Reuse(*frame_in_, bytes.size());
+}
+
+// Empties a frame; one that was large gives its memory back.
+void BusLinks::Reuse(bus::Frame& frame, size_t bytes) {
+  frame.Clear();
+  if (bytes > kFrameBytesReused) bus::Frame().Swap(&frame);
+}
+
+void BusLinks::TakeFrame(const LinkId& link, const bus::Frame& frame) {
   if (frame.messages_size() == 1 && frame.messages(0).kind() == bus::HELLO) {
     bus::Hello hello;
     if (!hello.ParseFromString(frame.messages(0).body()) || hello.epoch() != frame.epoch() ||

@@ -37,6 +37,7 @@ class BusLinks : public ZmqEndpoint::Handler {
   static constexpr size_t kPeersMax = 16384;
   static constexpr size_t kWaitingMax = 4096;                  // messages per peer
   static constexpr size_t kFrameBytesMax = 1 << 20;            // a frame is closed when past this
+  static constexpr size_t kFrameBytesReused = 64 << 10;        // larger ones are freed after use
   static constexpr size_t kMessageBytesMax = 8 << 20;          // larger ones are lost
   static constexpr std::chrono::seconds kConnectWait{1};       // real time
   static constexpr std::chrono::seconds kTakeoverWait{1};      // real time
@@ -125,6 +126,8 @@ class BusLinks : public ZmqEndpoint::Handler {
   void SendHello(const LinkId& link, Link& state, const std::string& refused = "");
   void SendTo(const std::string& process, std::vector<Message> messages);
   void SendOver(LinkId link, const std::vector<Message>& messages);
+  void TakeFrame(const LinkId& link, const bus::Frame& frame);
+  static void Reuse(bus::Frame& frame, size_t bytes);
   void LoseAll(const std::vector<Message>& messages, std::string_view reason);
   void Drop(std::string_view what);
 
@@ -139,6 +142,9 @@ class BusLinks : public ZmqEndpoint::Handler {
   uint64_t dropped_ = 0;
   RealTime sweep_at_ = RealTime::max();  // some ROUTER connection ended: find out whose
   RateLimitedLog drop_log_;
+  // Reused, with the memory of the messages in them, as long as they are small.
+  const std::unique_ptr<bus::Frame> frame_out_;
+  const std::unique_ptr<bus::Frame> frame_in_;
 };
 
 }  // namespace kubemu

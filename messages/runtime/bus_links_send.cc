@@ -57,7 +57,8 @@ void BusLinks::LoseAll(const std::vector<Message>& messages, std::string_view re
 // Frames of about kFrameBytesMax. What could not be sent because the link is over or its queue is
 // full is lost, and the receiver sees the gap in the sequence.
 void BusLinks::SendOver(LinkId link, const std::vector<Message>& messages) {
-  bus::Frame frame;
+  bus::Frame& frame = *frame_out_;
+  frame.Clear();  // a link that was lost may have left something
   size_t bytes = 0;
   size_t first = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -75,7 +76,7 @@ void BusLinks::SendOver(LinkId link, const std::vector<Message>& messages) {
       const auto begin = messages.begin() + static_cast<ptrdiff_t>(first);
       return LoseAll(std::vector<Message>(begin, messages.end()), "the link is down");
     }
-    frame.Clear();
+    Reuse(frame, bytes);
     bytes = 0;
     first = i + 1;
   }

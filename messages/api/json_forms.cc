@@ -102,9 +102,9 @@ class Forms {
   }
 
   void AddFields(MessageForm* form) {
-    const auto* reflection = google::protobuf::MessageFactory::generated_factory()
-                                 ->GetPrototype(form->descriptor)
-                                 ->GetReflection();
+    form->prototype =
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(form->descriptor);
+    const auto* reflection = form->prototype->GetReflection();
     for (int i = 0; i < form->descriptor->field_count(); ++i) {
       const FieldDescriptor* field = form->descriptor->field(i);
       const FieldOptions& options = field->options();

@@ -9,6 +9,7 @@
 namespace google::protobuf {
 class Descriptor;
 class FieldDescriptor;
+class Message;
 class Reflection;
 }  // namespace google::protobuf
 
@@ -58,6 +59,7 @@ struct NamedField {
 
 struct MessageForm {
   const google::protobuf::Descriptor* descriptor = nullptr;
+  const google::protobuf::Message* prototype = nullptr;
   JsonForm form = JsonForm::kObject;
   std::vector<FieldForm> fields;  // in the order of the descriptor
   std::vector<NamedField> paths;  // of every field that JSON shows, in the same order

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "boost/json.hpp"
 #include "messages/api/json.h"
@@ -86,12 +87,18 @@ class DuplicateFinder {
 }  // namespace
 
 absl::StatusOr<boost::json::value> ParseJson(std::string_view text) {
+  // One arena for the whole document: many small values that go together.
+  return ParseJson(
+      text, boost::json::make_shared_resource<boost::json::monotonic_resource>(4 * text.size()));
+}
+
+absl::StatusOr<boost::json::value> ParseJson(std::string_view text,
+                                             boost::json::storage_ptr memory) {
   boost::json::parse_options options;
   options.max_depth = kJsonDepthMax;
   unsigned char buffer[4096];  // the parser's own needs
   boost::json::stream_parser parser({}, options, buffer, sizeof buffer);
-  // One arena for the whole document: many small values that go together.
-  parser.reset(boost::json::make_shared_resource<boost::json::monotonic_resource>(4 * text.size()));
+  parser.reset(std::move(memory));
   boost::json::error_code error;
   size_t at = parser.write_some(text.data(), text.size(), error);
   if (!error && at < text.size()) error = boost::json::error::extra_data;

@@ -178,7 +178,6 @@ class Reader {
   bool ReadList(const json::value& value, const FieldForm& field, ProtoMessage* message,
                 const Place* place) {
     if (!value.is_array()) return WrongType(value, NameOfField(field), place);
-    const Reflection& reflection = *field.reflection;
     const std::string_view owner = struct_;
     int index = 0;
     for (const json::value& element : value.get_array()) {
@@ -186,7 +185,7 @@ class Reader {
       struct_ = owner;
       // A null element is Go's zero value.
       if (field.message != nullptr) {
-        ProtoMessage* added = reflection.AddMessage(message, field.field);
+        ProtoMessage* added = AddElement(field, message);
         if (element.is_null()) continue;
         if (!ReadMessage(element, *field.message, added, &here)) return false;
       } else if (!ReadElement(element, field, message, &here)) {
@@ -194,6 +193,13 @@ class Reader {
       }
     }
     return true;
+  }
+
+  // Reflection's own AddMessage looks the type up under a lock.
+  static ProtoMessage* AddElement(const FieldForm& field, ProtoMessage* message) {
+    ProtoMessage* const added = field.message->prototype->New();
+    field.reflection->AddAllocatedMessage(message, field.field, added);
+    return added;
   }
 
   bool ReadElement(const json::value& element, const FieldForm& field, ProtoMessage* message,
@@ -226,7 +232,7 @@ class Reader {
     const FieldForm& key_field = field.message->fields[0];
     const FieldForm& value_field = field.message->fields[1];
     for (const json::key_value_pair* member : members) {
-      ProtoMessage* entry = field.reflection->AddMessage(message, field.field);
+      ProtoMessage* entry = AddElement(field, message);
       const Reflection& reflection = *key_field.reflection;
       reflection.SetString(entry, key_field.field, std::string(AsView(member->key())));
       if (value_field.message != nullptr) {

@@ -268,8 +268,12 @@ void AppendJson(const ProtoMessage& object, const Kind* kind, std::string* out) 
   const MessageForm& form = FormOf(object.GetDescriptor());
   Writer writer(out);
   if (kind == nullptr || form.form != JsonForm::kObject) return writer.WriteMessage(object, form);
-  StrAppend(out, "{\"apiVersion\":\"", kind->api_version(), "\",\"kind\":\"", kind->kind, "\"");
+  AppendJsonTypeOf(*kind, out);
   writer.WriteObject(object, form, false);
+}
+
+void AppendJsonTypeOf(const Kind& kind, std::string* out) {
+  StrAppend(out, "{\"apiVersion\":\"", kind.api_version(), "\",\"kind\":\"", kind.kind, "\"");
 }
 
 boost::json::value ToJson(const ProtoMessage& object) {

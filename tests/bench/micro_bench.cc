@@ -68,7 +68,9 @@ void BM_JsonToPod(benchmark::State& state) {
   const std::string text = PodJson();
   Pod(text);
   for (auto _ : state) {
-    const auto json = ParseJson(text);
+    unsigned char first[kJsonMemoryOnStack];  // as in master/apiserver/http/body.cc
+    boost::json::monotonic_resource memory(first, sizeof first);
+    const auto json = ParseJson(text, &memory);
     k8s::core::v1::Pod pod;
     FieldErrors errors;
     benchmark::DoNotOptimize(FromJson(*json, &pod, &errors).ok());

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "boost/json/monotonic_resource.hpp"
 #include "boost/json/value.hpp"
 #include "google/protobuf/message.h"
 #include "master/apiserver/http/route.h"
@@ -66,7 +67,9 @@ std::optional<ApiStatus> JudgeFields(const FieldErrors& fields, const HttpTarget
 
 OrStatus<MutableObject> DecodeJson(const std::string& text, const HttpTarget& target,
                                    const Kind& expected, std::vector<std::string>* warnings) {
-  const absl::StatusOr<boost::json::value> json = ParseJson(text);
+  unsigned char first[kJsonMemoryOnStack];
+  boost::json::monotonic_resource memory(first, sizeof first);
+  const absl::StatusOr<boost::json::value> json = ParseJson(text, &memory);
   if (!json.ok()) {
     return api_error::BadRequest(StrCat("the object provided is unrecognized (must be of type ",
                                         expected.kind,

@@ -4,6 +4,9 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 
+#include <utility>
+
+#include "messages/api/json.h"
 #include "messages/api/kinds.h"
 #include "messages/core/check.h"
 #include "messages/core/strings.h"
@@ -11,13 +14,24 @@
 
 namespace kubemu {
 
+struct Object::KeptJson {
+  explicit KeptJson(std::shared_ptr<JsonBudget> of) : budget(std::move(of)) {}
+  KeptJson(const KeptJson&) = delete;
+  KeptJson& operator=(const KeptJson&) = delete;
+  ~KeptJson() { budget->bytes -= text.size(); }
+
+  const std::shared_ptr<JsonBudget> budget;
+  std::string text;  // without apiVersion and kind; empty: not made yet, or no room for it
+};
+
 struct Object::Rep {
   const Kind* kind = nullptr;
   std::unique_ptr<const google::protobuf::Message> message;
   Trace trace;
   std::string key;
   uint64_t revision = 0;
-  mutable std::string bytes;  // empty: not made yet (no object serialises to nothing)
+  mutable std::string bytes;               // empty: not made yet (no object serialises to nothing)
+  mutable std::unique_ptr<KeptJson> json;  // null: JSON is not kept
 };
 
 Object Object::Of(std::unique_ptr<const google::protobuf::Message> object, Trace trace) {
@@ -48,10 +62,11 @@ const google::protobuf::Message& Object::message() const {
   return *rep_->message;
 }
 
-const google::protobuf::Message& Object::CheckType(const void* descriptor) const {
+const google::protobuf::Message& Object::CheckType(const std::type_info& type) const {
   KUBEMU_CHECK(rep_ != nullptr);
-  KUBEMU_CHECK(rep_->message->GetDescriptor() == descriptor);
-  return *rep_->message;
+  const google::protobuf::Message& message = *rep_->message;
+  KUBEMU_CHECK(typeid(message) == type);
+  return message;
 }
 
 const k8s::meta::v1::ObjectMeta& Object::meta() const {
@@ -66,6 +81,32 @@ const std::string& Object::bytes() const {
     rep_->message->SerializeToCodedStream(&coded);
   }
   return rep_->bytes;
+}
+
+void Object::KeepJson(std::shared_ptr<JsonBudget> budget) const {
+  if (rep_->json == nullptr) rep_->json = std::make_unique<KeptJson>(std::move(budget));
+}
+
+void Object::AppendJsonTo(bool typed, std::string* out) const {
+  KeptJson* const kept = rep_->json.get();
+  if (kept == nullptr) return AppendJson(*rep_->message, typed ? rep_->kind : nullptr, out);
+  std::string made;
+  if (kept->text.empty()) {
+    AppendJson(*rep_->message, nullptr, &made);
+    if (JsonBudget& budget = *kept->budget; budget.bytes + made.size() <= budget.bytes_max) {
+      budget.bytes += made.size();
+      kept->text = std::exchange(made, {});
+      kept->text.shrink_to_fit();
+    }
+  }
+  const std::string& text = kept->text.empty() ? made : kept->text;
+  if (!typed) {
+    out->append(text);
+    return;
+  }
+  AppendJsonTypeOf(*rep_->kind, out);
+  if (text.size() > 2) out->push_back(',');  // "{}" has no members
+  out->append(text, 1);
 }
 
 const Trace& Object::trace() const {

@@ -1,9 +1,11 @@
 #ifndef KUBEMU_MESSAGES_OBJECT_H_
 #define KUBEMU_MESSAGES_OBJECT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <typeinfo>
 
 #include "messages/trace.h"
 
@@ -17,6 +19,12 @@ class ObjectMeta;
 namespace kubemu {
 
 struct Kind;
+
+// How many bytes of JSON may be kept beside objects (Object::KeepJson), and how many are.
+struct JsonBudget {
+  size_t bytes_max = 0;
+  size_t bytes = 0;
+};
 
 // A handle to one immutable API object. Copies share it: there is one decoded copy of an object in
 // a process, whoever watches it. Holds the object, its bytes, or both; what is missing is made on
@@ -44,18 +52,26 @@ class Object {
   // The object as the type T. REQUIRES: T is the type of its kind.
   template <class T>
   const T& As() const {
-    return static_cast<const T&>(CheckType(T::descriptor()));
+    return static_cast<const T&>(CheckType(typeid(T)));
   }
   const k8s::meta::v1::ObjectMeta& meta() const;
   const std::string& bytes() const;  // deterministic serialisation
+  // Appends the object's JSON, with apiVersion and kind first if `typed` (a list's items have
+  // none).
+  void AppendJsonTo(bool typed, std::string* out) const;
+  // From its first use on the JSON stays beside the object, until the object is gone, if `budget`
+  // has room for it then; if not, it is made anew each time. Who lists or watches an object after
+  // that gets a copy of bytes.
+  void KeepJson(std::shared_ptr<JsonBudget> budget) const;
   const Trace& trace() const;
   // "namespace/name", or "name" for cluster-scoped objects.
   const std::string& key() const;
   uint64_t revision() const;  // metadata.resourceVersion as a number; 0 if unset
 
  private:
+  struct KeptJson;
   struct Rep;
-  const google::protobuf::Message& CheckType(const void* descriptor) const;
+  const google::protobuf::Message& CheckType(const std::type_info& type) const;
   std::shared_ptr<const Rep> rep_;
 };
 

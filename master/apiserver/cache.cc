@@ -19,6 +19,7 @@ std::string Cache::StoreKey(const Kind& kind, std::string_view ns, std::string_v
 Cache::Cache() : kinds_(AllKinds().size()) {}
 
 CacheEvent Cache::Put(const Object& object) {
+  object.KeepJson(json_);
   OfKind& slot = kinds_[object.kind().id];
   CacheEvent event{object.revision(), Object(), object};
   if (const auto known = slot.index.find(object.key()); known != slot.index.end()) {

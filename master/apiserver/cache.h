@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +22,10 @@ struct Kind;
 class Cache {
  public:
   using Objects = std::map<std::string, Object, std::less<>>;
+
+  // JSON of objects in the cache (and of those that its logs still hold) that was asked for and is
+  // kept for the next one who asks. Past it JSON is made each time.
+  static constexpr size_t kJsonBytesMax = 64 << 20;
 
   // The store's key of an object: "/registry/<group>/<resource>/<namespace>/<name>".
   static std::string StoreKey(const Kind& kind, std::string_view ns, std::string_view name);
@@ -61,6 +66,7 @@ class Cache {
   void Advance(const CacheEvent& event, OfKind* slot);
 
   std::vector<OfKind> kinds_;  // by Kind::id
+  const std::shared_ptr<JsonBudget> json_ = std::make_shared<JsonBudget>(JsonBudget{kJsonBytesMax});
   uint64_t revision_ = 0;
   bool started_ = false;
 };

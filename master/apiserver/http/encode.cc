@@ -26,7 +26,7 @@ void AppendList(const ApiAnswer& answer, const Kind& kind, std::string* out) {
   bool first = true;
   for (const Object& object : answer.objects) {
     if (!std::exchange(first, false)) out->push_back(',');
-    AppendJson(object.message(), nullptr, out);
+    object.AppendJsonTo(/*typed=*/false, out);
   }
   out->append("]}");
 }
@@ -42,7 +42,7 @@ std::string BodyOf(const ApiAnswer& answer, const Kind& kind, const AnswerFormat
   } else if (answer.is_list) {
     AppendList(answer, kind, &body);
   } else {
-    AppendJson(answer.objects[0].message(), &answer.objects[0].kind(), &body);
+    answer.objects[0].AppendJsonTo(/*typed=*/true, &body);
   }
   return body;
 }
@@ -89,7 +89,7 @@ std::string WatchLine(std::string_view type, const Object& object, const AnswerF
     ApiAnswer answer = ApiAnswer::Of(object);
     AppendTable(answer, object.kind(), format, now, &line);
   } else {
-    AppendJson(object.message(), &object.kind(), &line);
+    object.AppendJsonTo(/*typed=*/true, &line);
   }
   line.append("}\n");
   return line;

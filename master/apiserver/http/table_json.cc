@@ -28,7 +28,7 @@ void AppendRowObject(const Object& object, const AnswerFormat& format, std::stri
   if (format.include_object == "None") {
     out->append("null");
   } else if (format.include_object == "Object") {
-    AppendJson(object.message(), &object.kind(), out);
+    object.AppendJsonTo(/*typed=*/true, out);
   } else {
     StrAppend(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/",
               format.table_version, "\",\"metadata\":");

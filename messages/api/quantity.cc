@@ -173,6 +173,19 @@ std::string Digits(Nano value) {
   return text;
 }
 
+// Whether the text is one of the forms in which most quantities are written, and which are
+// canonical as they stand: 1 to 999 and a suffix that is too large a step for so small a number.
+bool IsPlainlyCanonical(std::string_view text) {
+  size_t digits = 0;
+  while (digits < text.size() && IsDigit(text[digits])) ++digits;
+  if (digits == 0 || digits > 3 || text[0] == '0') return false;
+  const std::string_view suffix = text.substr(digits);
+  for (const std::string_view plain : {"", "m", "k", "M", "G", "Ki", "Mi", "Gi"}) {
+    if (suffix == plain) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<Quantity> Quantity::Parse(std::string_view text) {
@@ -238,6 +251,7 @@ std::string Quantity::ToString() const {
 }
 
 absl::StatusOr<std::string> CanonicalQuantity(std::string_view text) {
+  if (IsPlainlyCanonical(text)) return std::string(text);
   absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
   if (!quantity.ok()) return quantity.status();
   return quantity->ToString();

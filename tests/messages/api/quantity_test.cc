@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 
+#include "messages/core/strings.h"
+
 namespace kubemu {
 namespace {
 
@@ -21,6 +23,17 @@ Quantity ParsedQuantity(std::string_view text) {
 std::string QuantityErrorOf(std::string_view text) {
   absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
   return quantity.ok() ? "parsed" : std::string(quantity.status().message());
+}
+
+TEST(QuantityTest, ShortFormsAreCanonicalAsTheLongWayFindsThem) {
+  for (int number = 0; number <= 1100; ++number) {
+    for (const char* suffix : {"", "m", "k", "M", "G", "Ki", "Mi", "Gi"}) {
+      const std::string text = StrCat(number, suffix);
+      const absl::StatusOr<Quantity> parsed = Quantity::Parse(text);
+      ASSERT_TRUE(parsed.ok());
+      EXPECT_EQ(*CanonicalQuantity(text), parsed->ToString()) << text;
+    }
+  }
 }
 
 TEST(QuantityTest, PrintsTheCanonicalFormOfTheFamilyItWasWrittenIn) {

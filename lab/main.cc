@@ -11,6 +11,17 @@ void Fail(CommandContext& context, const std::string& message, int exit_code) {
   context.exit_code = exit_code;
 }
 
+absl::StatusOr<Topology> LoadTopology(CommandContext& context) {
+  const absl::StatusOr<ClusterPaths> paths = ClusterPaths::For(context.cluster);
+  if (!paths.ok()) {
+    Fail(context, std::string(paths.status().message()), 2);
+    return paths.status();
+  }
+  absl::StatusOr<Topology> topology = Topology::Load(paths->topology());
+  if (!topology.ok()) Fail(context, std::string(topology.status().message()));
+  return topology;
+}
+
 namespace {
 
 int Main(int argc, char** argv) {
@@ -28,6 +39,7 @@ int Main(int argc, char** argv) {
   AddObserveCommand(app, context);
   AddTraceCommand(app, context);
   AddEngineCommand(app, context);
+  AddIptablesCommand(app, context);
   AddCompletionCommand(app, context);
   app.set_version_flag("--version", "kubemu 0.1.0");
   app.footer(

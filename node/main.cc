@@ -29,7 +29,9 @@ struct Flags {
   std::string labels;
   std::string pod_cidr = "10.244.0.0/16";
   double pull_delay = 0;  // seconds
+  std::string node_port_addresses;
   KubeletOptions kubelet;
+  KubeProxy::Options proxy;
   bool serve_forks = false;
 };
 
@@ -67,6 +69,18 @@ bool ParseLabels(const std::string& text, std::map<std::string, std::string>* la
   return true;
 }
 
+// kube-proxy's own flags, under their own names.
+void AddProxyFlags(CLI::App& app, Flags* flags) {
+  app.add_flag("--masquerade-all", flags->proxy.masquerade_all,
+               "kube-proxy: masquerade all that is sent to a ClusterIP");
+  app.add_option("--iptables-localhost-nodeports", flags->proxy.localhost_node_ports,
+                 "kube-proxy: serve NodePorts on the loopback network too")
+      ->capture_default_str();
+  app.add_option("--nodeport-addresses", flags->node_port_addresses,
+                 "kube-proxy: networks, \"10.0.0.0/8,127.0.0.0/8\"; NodePorts are served on the "
+                 "node's address if one of them holds it; default: on every local address");
+}
+
 void AddFlags(CLI::App& app, Flags* flags) {
   ProcessRuntime::Options& runtime = flags->common.runtime;
   runtime.master = "tcp://127.0.0.1:7100";
@@ -100,6 +114,7 @@ void AddFlags(CLI::App& app, Flags* flags) {
                  "seconds until an image that is new on the node is there")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 3600.0));
+  AddProxyFlags(app, flags);
   app.add_flag(
       std::string(kServeForks), flags->serve_forks,
       "alone: start many nodes, one for each line {\"args\": [...], \"log\": FILE} of stdin");
@@ -119,8 +134,17 @@ std::string Resolve(Flags* flags, Node::Options* options) {
   options->kubelet = flags->kubelet;
   options->kubelet.node = runtime.process;
   options->kubelet.address = *address;
-  options->cluster_cidr = *pods;
   options->pull_delay = Duration(static_cast<int64_t>(flags->pull_delay * 1e9));
+  options->proxy = flags->proxy;
+  options->proxy.cluster_cidr = *pods;
+  if (flags->node_port_addresses.empty()) return "";
+  for (std::string_view text : StrSplit(flags->node_port_addresses, ',')) {
+    const auto network = Ipv4Network::Parse(text);
+    if (!network.ok()) {
+      return StrCat("--nodeport-addresses: ", std::string(network.status().message()));
+    }
+    options->proxy.node_port_addresses.push_back(*network);
+  }
   return "";
 }
 

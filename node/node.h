@@ -17,21 +17,27 @@ namespace kubemu {
 class Node : public Program {
  public:
   struct Options {
-    KubeletOptions kubelet;  // `kubelet.node` names the process and all of its parts
-    Duration pull_delay{};   // of an image that is not on the node yet
-    Ipv4Network cluster_cidr{Ipv4(10, 244, 0, 0), 16};
+    KubeletOptions kubelet;      // `kubelet.node` names the process and all of its parts
+    Duration pull_delay{};       // of an image that is not on the node yet
+    KubeProxy::Options proxy{};  // its `node` is set from the kubelet's
   };
 
   explicit Node(const Options& options)
       : name_(options.kubelet.node),
         kubelet_(options.kubelet),
         engine_({.node = name_, .pull_delay = options.pull_delay}),
-        kube_proxy_({.node = name_, .cluster_cidr = options.cluster_cidr}),
+        kube_proxy_(ProxyOptions(options)),
         iptables_({.node = name_}) {}
 
   void AddTo(Process& process) override;
 
  private:
+  static KubeProxy::Options ProxyOptions(const Options& options) {
+    KubeProxy::Options proxy = options.proxy;
+    proxy.node = options.kubelet.node;
+    return proxy;
+  }
+
   const std::string name_;
   Kubelet kubelet_;
   EmulatedEngine engine_;

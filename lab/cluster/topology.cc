@@ -128,6 +128,10 @@ std::string Topology::BalancerPool() const {
   return StrCat("127.", 2 * block + 2, ".0.0/24");
 }
 
+std::string Topology::BalancerEndpoint() const {
+  return StrCat("tcp://127.", 2 * block + 2, ".1.1:", kBalancerBusPort);
+}
+
 ClusterProcess* Topology::Find(const std::string& name) {
   for (ClusterProcess& process : processes) {
     if (process.name == name) return &process;

@@ -65,10 +65,13 @@ struct Topology {
   std::string endpoint;        // the master's ZeroMQ endpoint
   std::vector<ClusterProcess> processes;
 
-  // Block b: nodes at 127.(2b+1).0.1, .2 ...; lb's pool is 127.(2b+2).0.0/24.
+  // Block b: nodes at 127.(2b+1).0.1, .2 ...; lb's pool is 127.(2b+2).0.0/24, it
+  // listens on 127.(2b+2).1.1.
   static constexpr int kBlocksMax = 120;
   std::string NodeAddress(int number) const;
   std::string BalancerPool() const;
+  static constexpr int kBalancerBusPort = 7200;
+  std::string BalancerEndpoint() const;  // lb's ZeroMQ endpoint
 
   ClusterProcess* Find(const std::string& name);
   // Replaces the process of the same name.

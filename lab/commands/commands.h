@@ -3,6 +3,9 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "lab/cluster/topology.h"
+
 namespace CLI {
 class App;
 }
@@ -25,10 +28,15 @@ void AddStatusCommand(CLI::App& app, CommandContext& context);
 void AddObserveCommand(CLI::App& app, CommandContext& context);
 void AddTraceCommand(CLI::App& app, CommandContext& context);
 void AddEngineCommand(CLI::App& app, CommandContext& context);
+void AddIptablesCommand(CLI::App& app, CommandContext& context);
 void AddCompletionCommand(CLI::App& app, CommandContext& context);
 
 // Prints "kubemu: <message>" to standard error and sets the exit code.
 void Fail(CommandContext& context, const std::string& message, int exit_code = 1);
+
+// What is known of the cluster that the command is for. An error has been printed, and the exit
+// code set, before it is returned.
+absl::StatusOr<Topology> LoadTopology(CommandContext& context);
 
 }  // namespace kubemu
 

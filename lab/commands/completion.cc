@@ -8,8 +8,13 @@
 namespace kubemu {
 namespace {
 
+// The flags of a command and of the commands below it, and the names of these.
 std::string Options(const CLI::App& app) {
   std::string words;
+  for (const CLI::App* below :
+       app.get_parent() == nullptr ? std::vector<const CLI::App*>() : app.get_subcommands({})) {
+    words += " " + below->get_name() + Options(*below);
+  }
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) words += " --" + name;
   }

@@ -97,6 +97,30 @@ void CarryOver(const Service& old, Service* service) {
   }
 }
 
+// This cluster has IPv4 only (pkg/registry/core/service/storage/alloc.go, initIPFamilyFields). A
+// family that is not named is that of the address asked for.
+void CheckFamilies(const Service& service, FieldErrorList* errors) {
+  const auto& spec = service.spec();
+  if (spec.ip_family_policy() == "RequireDualStack") {
+    errors->Invalid(FieldPath("spec").Child("ipFamilyPolicy"), spec.ip_family_policy(),
+                    "this cluster is not configured for dual-stack services");
+  }
+  std::vector<std::string> families(spec.ip_families().begin(), spec.ip_families().end());
+  std::vector<std::string> ips(spec.cluster_ips().begin(), spec.cluster_ips().end());
+  if (ips.empty()) ips.push_back(spec.cluster_ip());
+  if (families.size() < ips.size()) families.resize(ips.size(), "IPv4");
+  for (size_t i = 0; i < ips.size(); ++i) {
+    if (ips[i].find(':') != std::string::npos) families[i] = "IPv6";
+  }
+  int index = -1;
+  for (const std::string& family : families) {
+    ++index;
+    if (family == "IPv4") continue;
+    errors->Invalid(FieldPath("spec").Child("ipFamilies").Index(index), family,
+                    "not configured on this cluster");
+  }
+}
+
 void SetFamilies(Service* service) {
   auto* spec = service->mutable_spec();
   if (spec->ip_families().empty()) spec->add_ip_families("IPv4");
@@ -148,6 +172,8 @@ ServiceAddresses::Reservation ServiceAddresses::Assign(const Service* old, Servi
 void ServiceAddresses::AssignIp(const Service* old, Service* service, Reservation* taken,
                                 FieldErrorList* errors) {
   auto* spec = service->mutable_spec();
+  CheckFamilies(*service, errors);
+  if (!errors->empty()) return;
   SetFamilies(service);
   if (spec->cluster_ip().empty() && !spec->cluster_ips().empty())
     spec->set_cluster_ip(spec->cluster_ips(0));

@@ -157,6 +157,9 @@ WantedEndpoint EndpointSliceController::EndpointOf(const Object& service, const 
                    (endpoint.serving && !endpoint.terminating);
   endpoint.hostname = HostnameIn(service, pod);
   endpoint.zone = ZoneLabel(source(kNodes).Find(pod.As<Pod>().spec().node_name()));
+  // endpointslice/trafficdist.
+  endpoint.hints_zone = service.As<Service>().spec().traffic_distribution() == "PreferClose" &&
+                        endpoint.ready && !endpoint.zone.empty();
   return endpoint;
 }
 

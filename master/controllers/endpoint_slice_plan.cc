@@ -178,7 +178,8 @@ bool WantedEndpoint::Equals(const Endpoint& endpoint) const {
          endpoint.zone() == zone &&
          endpoint.node_name() == pod->As<k8s::core::v1::Pod>().spec().node_name() &&
          target.uid() == pod->meta().uid() && target.name() == pod->meta().name() &&
-         target.kind() == "Pod" && endpoint.hints().for_zones().empty();
+         target.kind() == "Pod" && endpoint.hints().for_zones_size() == (hints_zone ? 1 : 0) &&
+         (!hints_zone || endpoint.hints().for_zones(0).name() == zone);
 }
 
 Endpoint WantedEndpoint::Make() const {
@@ -196,6 +197,7 @@ Endpoint WantedEndpoint::Make() const {
   const std::string& node = pod->As<k8s::core::v1::Pod>().spec().node_name();
   if (!node.empty()) endpoint.set_node_name(node);
   if (!zone.empty()) endpoint.set_zone(zone);
+  if (hints_zone) endpoint.mutable_hints()->add_for_zones()->set_name(zone);
   return endpoint;
 }
 

@@ -20,6 +20,7 @@ struct WantedEndpoint {
   bool ready = false;
   bool serving = false;
   bool terminating = false;
+  bool hints_zone = false;  // spec.trafficDistribution PreferClose: for its own zone
 
   const std::string& address() const;
   bool Equals(const k8s::discovery::v1::Endpoint& endpoint) const;

@@ -154,6 +154,10 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
     record->set_what(Endpoint(listen.ip(), listen.port()));
   } else if (message.kind == bus::INSPECT_REQUEST) {
     record->set_what(message.As<bus::InspectRequest>().question());
+  } else if (message.kind == bus::INSPECT_RESPONSE) {
+    const auto& response = message.As<bus::InspectResponse>();
+    record->set_what(response.error());
+    record->set_bytes(static_cast<uint32_t>(response.text().size()));
   } else if (message.kind == bus::ENGINE_CONTROL) {
     record->set_what(message.As<bus::EngineControl>().down() ? "down" : "up");
   } else if (message.kind == bus::IPTABLES_RESTORE) {

@@ -157,15 +157,4 @@ Time Conntrack::NextExpiry() const {
   return checks_.empty() ? kNever : checks_.begin()->first;
 }
 
-std::vector<uint64_t> Conntrack::FindByDestination(Protocol protocol,
-                                                   SocketAddress destination) const {
-  std::vector<uint64_t> ids;
-  for (const auto& [id, connection] : connections_) {
-    if (connection.original.protocol == protocol && connection.reply.source == destination) {
-      ids.push_back(id);
-    }
-  }
-  return ids;
-}
-
 }  // namespace kubemu::iptables

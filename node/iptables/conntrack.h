@@ -97,10 +97,6 @@ class Conntrack {
   // When Expire may have something to do (never later than that); kNever if the table is empty.
   Time NextExpiry() const;
 
-  // The connections to that destination (after translation), for the clean-up of UDP entries whose
-  // pod is gone. In order of id.
-  std::vector<uint64_t> FindByDestination(Protocol protocol, SocketAddress destination) const;
-
   size_t size() const { return connections_.size(); }
   const std::map<uint64_t, Connection>& connections() const { return connections_; }
 

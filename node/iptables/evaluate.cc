@@ -10,7 +10,11 @@ namespace {
 class Walk {
  public:
   Walk(Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings, PacketTrace* trace)
-      : ruleset_(ruleset), packet_(packet), surroundings_(surroundings), trace_(trace) {}
+      : ruleset_(ruleset),
+        packet_(packet),
+        surroundings_(surroundings),
+        trace_(trace),
+        by_the_book_(trace != nullptr || surroundings.rehearsal != nullptr) {}
 
   Verdict Run() {
     if (!Enter(Table::kNat, packet_.local_process ? Hook::kOutput : Hook::kPrerouting))
@@ -45,8 +49,7 @@ class Walk {
     hook_ = HookName(hook);
     Ruleset::Chain* chain = ruleset_.Builtin(table, hook);
     if (WalkChain(chain) == Next::kEnd) return verdict_.action == Verdict::Action::kAccept;
-    ++chain->policy_counters.packets;
-    chain->policy_counters.bytes += packet_.bytes;
+    Count(&chain->policy_counters);
     Note(*chain, 0, nullptr, true, chain->policy_accept ? "policy ACCEPT" : "policy DROP");
     if (!chain->policy_accept) Stop(Verdict::Action::kDrop, *chain, 0);
     return chain->policy_accept;
@@ -58,7 +61,7 @@ class Walk {
   Next WalkChain(Ruleset::Chain* chain) {
     const size_t count = chain->rules.size();
     for (size_t i = 0; i < count; ++i) {
-      if (trace_ == nullptr) {
+      if (!by_the_book_) {
         i = chain->index.Next(i, packet_.protocol, packet_.destination, packet_.destination_port);
         if (i >= count) break;
       }
@@ -71,20 +74,19 @@ class Walk {
 
   Next TryRule(Ruleset::Chain& chain, size_t i) {
     Ruleset::LoadedRule& loaded = chain.rules[i];
-    if (trace_ == nullptr && loaded.fast.usable()) {
-      if (!loaded.fast.Matches(packet_, surroundings_.random)) return Next::kNextRule;
-    } else {
-      std::string why;
-      if (!RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
-                       trace_ != nullptr ? &why : nullptr)) {
-        Note(chain, i + 1, &loaded.rule, false, std::move(why));
-        return Next::kNextRule;
-      }
-    }
-    ++loaded.counters.packets;
-    loaded.counters.bytes += packet_.bytes;
-    Note(chain, i + 1, &loaded.rule, true, "");
+    if (by_the_book_ || !loaded.fast.usable()) return TryLongForm(chain, i, loaded);
+    if (!loaded.fast.Matches(packet_, surroundings_.random)) return Next::kNextRule;
+    Count(&loaded.counters);
     return Act(chain, i, loaded);
+  }
+
+  Next TryLongForm(Ruleset::Chain& chain, size_t i, Ruleset::LoadedRule& loaded) {
+    std::string why;
+    const bool matched = RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
+                                     trace_ != nullptr ? &why : nullptr);
+    if (matched) Count(&loaded.counters);
+    Note(chain, i + 1, &loaded, matched, std::move(why));
+    return matched ? Act(chain, i, loaded) : Next::kNextRule;
   }
 
   Next Act(const Ruleset::Chain& chain, size_t i, Ruleset::LoadedRule& loaded) {
@@ -126,15 +128,22 @@ class Walk {
     verdict_.rule_number = number;
   }
 
-  void Note(const Ruleset::Chain& chain, size_t number, const Rule* rule, bool matched,
-            std::string why) {
+  void Count(Counters* counters) const {
+    if (surroundings_.rehearsal != nullptr) return;
+    ++counters->packets;
+    counters->bytes += packet_.bytes;
+  }
+
+  void Note(const Ruleset::Chain& chain, size_t number, const Ruleset::LoadedRule* loaded,
+            bool matched, std::string why) {
     if (trace_ == nullptr) return;
     trace_->push_back({.table = table_,
                        .hook = hook_,
                        .chain = chain.name,
                        .rule_number = number,
-                       .rule = rule,
+                       .rule = loaded != nullptr ? &loaded->rule : nullptr,
                        .matched = matched,
+                       .counters = loaded != nullptr ? loaded->counters : chain.policy_counters,
                        .why = std::move(why)});
   }
 
@@ -142,6 +151,7 @@ class Walk {
   Packet packet_;
   const Surroundings& surroundings_;
   PacketTrace* const trace_;
+  const bool by_the_book_;  // every rule is looked at, and in its long form
   Verdict verdict_;
   Table table_ = Table::kNat;
   std::string_view hook_;
@@ -154,13 +164,21 @@ Verdict Evaluate(Ruleset& ruleset, const Packet& packet, const Surroundings& sur
   return Walk(ruleset, packet, surroundings, trace).Run();
 }
 
+Verdict Rehearse(const Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings,
+                 PacketTrace* trace) {
+  KUBEMU_CHECK(surroundings.rehearsal != nullptr);
+  // A rehearsal writes nothing into the rules.
+  return Walk(const_cast<Ruleset&>(ruleset), packet, surroundings, trace).Run();
+}
+
 std::string TraceText(const PacketTrace& trace) {
   std::string text;
   for (const TraceStep& step : trace) {
     StrAppend(&text, TableName(step.table), " ", step.hook, " ", step.chain);
     if (step.rule != nullptr) {
-      StrAppend(&text, " #", step.rule_number,
-                step.matched ? " matched: " : " no match: ", RuleText(*step.rule));
+      StrAppend(&text, " #", step.rule_number, " [", step.counters.packets, ":",
+                step.counters.bytes,
+                step.matched ? "] matched: " : "] no match: ", RuleText(*step.rule));
     }
     if (!step.why.empty()) StrAppend(&text, step.rule != nullptr ? "  <- " : ": ", step.why);
     text += '\n';

@@ -29,10 +29,21 @@ class LocalAddresses {
   std::vector<Ipv4Network> networks_{};
 };
 
+// A walk that changes nothing: no counter, no list of "-m recent", and draws end as planned.
+struct Rehearsal {
+  struct Draw {
+    double odds = 0;  // that its rule matches
+    bool hit = false;
+  };
+  std::vector<bool> plan{};   // whether they hit, in their order; those beyond it do
+  std::vector<Draw> draws{};  // those of the walk
+};
+
 struct Surroundings {
   const LocalAddresses& local;
   Random& random;
-  Time now{};  // for -m recent
+  Time now{};                      // for -m recent
+  Rehearsal* rehearsal = nullptr;  // null: this is a real packet
 };
 
 struct Verdict {
@@ -57,7 +68,9 @@ struct TraceStep {
   size_t rule_number = 0;  // from 1; 0: the end of the chain (its policy, or back to the caller)
   const Rule* rule = nullptr;
   bool matched = false;
-  std::string why{};  // "not matched: destination 10.0.0.1 is not 10.0.0.2/32"; "-j ACCEPT" ...
+  Counters counters{};  // of the rule or the policy, this packet included
+  // What did not match ("destination 10.0.0.1 is not 10.0.0.2/32"), or all that did.
+  std::string why{};
 };
 using PacketTrace = std::vector<TraceStep>;
 
@@ -71,7 +84,11 @@ using PacketTrace = std::vector<TraceStep>;
 Verdict Evaluate(Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings,
                  PacketTrace* trace = nullptr);
 
-// The trace as text, one line per step.
+// Evaluate as a rehearsal. REQUIRES: surroundings.rehearsal.
+Verdict Rehearse(const Ruleset& ruleset, const Packet& packet, const Surroundings& surroundings,
+                 PacketTrace* trace = nullptr);
+
+// The trace as text, one line per step, with counters.
 std::string TraceText(const PacketTrace& trace);
 
 }  // namespace kubemu::iptables

@@ -8,6 +8,7 @@
 #include "messages/proto/flow.pb.h"
 #include "messages/proto/node.pb.h"
 #include "node/iptables/foreign_rules.h"
+#include "node/iptables/udp_cleanup.h"
 
 namespace kubemu {
 
@@ -23,7 +24,8 @@ Iptables::Iptables(Options options)
     : door_(options.node + "/door"),
       engine_(options.node + "/engine"),
       kubelet_(options.node + "/kubelet"),
-      pods_(options.node + "/pod/") {}
+      pods_(options.node + "/pod/"),
+      conntrack_({}, options.conntrack_max) {}
 
 void Iptables::Receive(const Message& message, Env& env) {
   switch (message.kind) {
@@ -41,6 +43,8 @@ void Iptables::Receive(const Message& message, Env& env) {
       return OnDatagram(message, env);
     case bus::LISTEN_RESULT:
       return OnListenResult(message, env);
+    case bus::INSPECT_REQUEST:
+      return OnInspect(message, env);
     case bus::LINK_DOWN:
       return OnLinkDown(message, env);
     case bus::LINK_UP:
@@ -99,15 +103,9 @@ absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
   absl::StatusOr<iptables::RestoreInput> input = iptables::ParseRestore(restore.rules());
   if (!input.ok()) return input.status();
   if (restore.full()) iptables::KeepForeignRules(ruleset_, &*input);
-  const std::vector<SocketAddress> gone = LeavingUdpPods(*input, restore.full());
   const absl::Status status = ruleset_.Restore(*std::move(input), !restore.full());
   if (!status.ok()) return status;
-  for (SocketAddress pod : gone) {
-    for (uint64_t id : conntrack_.FindByDestination(iptables::Protocol::kUdp, pod)) {
-      conntrack_.Remove(id);
-      datagram_senders_.erase(id);
-    }
-  }
+  ForgetStaleUdp(restore);
   if (restore.has_network()) {
     routes_.SetNetwork(restore.network());
     std::erase_if(down_, [&](const auto& entry) { return !routes_.IsPeer(entry.first); });
@@ -115,26 +113,17 @@ absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
   return absl::OkStatus();
 }
 
-// UDP has no end that conntrack could see: what was sent to a pod would go on to be sent there.
-std::vector<SocketAddress> Iptables::LeavingUdpPods(const iptables::RestoreInput& input,
-                                                    bool full) const {
-  std::vector<SocketAddress> pods;
-  for (const iptables::TableUpdate& update : input) {
-    std::set<std::string_view> declared;
-    for (const auto& chain : update.chains) declared.insert(chain.content.name);
-    const std::set<std::string_view> removed(update.removed.begin(), update.removed.end());
-    if (!full && removed.empty()) continue;
-    for (const auto* chain : ruleset_.AllChains(update.table)) {
-      if (full ? declared.contains(chain->name) : !removed.contains(chain->name)) continue;
-      for (const auto& loaded : chain->rules) {
-        const auto* dnat = std::get_if<iptables::Dnat>(&loaded.rule.target);
-        if (dnat != nullptr && loaded.rule.protocol == iptables::Protocol::kUdp) {
-          pods.push_back(dnat->to);
-        }
-      }
-    }
+void Iptables::ForgetStaleUdp(const bus::IptablesRestore& restore) {
+  const iptables::UdpCleanup cleanup(restore.udp_services());
+  if (cleanup.empty()) return;
+  std::vector<uint64_t> stale;
+  for (const auto& [id, connection] : conntrack_.connections()) {
+    if (cleanup.IsStale(connection)) stale.push_back(id);
   }
-  return pods;
+  for (uint64_t id : stale) {
+    conntrack_.Remove(id);
+    datagram_senders_.erase(id);
+  }
 }
 
 void Iptables::OnPodUpdate(const Message& message, Env& env) {

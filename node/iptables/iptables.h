@@ -10,6 +10,7 @@
 #include "messages/component.h"
 #include "messages/core/deadline.h"
 #include "messages/flow/flow_relay.h"
+#include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
 #include "node/iptables/conntrack.h"
 #include "node/iptables/routes.h"
@@ -21,12 +22,13 @@ namespace kubemu {
 // node passes here: from outside (the door of its NodePorts, lb), from its pods, from other nodes.
 // A connection's first packet goes through the rules; they say whether it may pass and which pod
 // gets it; then the flow is passed on to the pod, or to the iptables of the pod's node.
-//   REJECT: the opener gets FlowClose REFUSED.   DROP: it hears nothing.
+//   REJECT: the opener gets FlowClose REFUSED.   DROP: it hears nothing, as when conntrack is full.
 // A connection keeps its pod as long as it lives, whatever becomes of the rules.
 class Iptables : public Component {
  public:
   struct Options {
     std::string node;
+    size_t conntrack_max = iptables::Conntrack::kConntrackMax;
   };
   // What has happened to connections and datagrams since the beginning.
   struct Statistics {
@@ -34,7 +36,8 @@ class Iptables : public Component {
     uint64_t dropped = 0;      // by a DROP rule or policy
     uint64_t rejected = 0;     // by a REJECT rule
     uint64_t unreachable = 0;  // nobody has the address, or nobody listens there
-    uint64_t refused = 0;      // by a limit, or two connections with the same addresses
+    uint64_t refused = 0;      // two connections with the same addresses
+    uint64_t table_full = 0;   // dropped, because conntrack has no room or no free source port
   };
 
   // The engine is asked where its pods are when a packet is for one that is not known, at most this
@@ -81,8 +84,13 @@ class Iptables : public Component {
   void OnDatagram(const Message& message, Env& env);
   void OnListenResult(const Message& message, Env& env);
   void SyncListeners(Env& env);
+  // Questions of the laboratory: "iptables-save" (table=filter|nat, counters=yes) and "explain"
+  // (from=, to=, protocol=tcp|udp, in-interface=, out-interface=, format=json).
+  void OnInspect(const Message& message, Env& env);
+  absl::StatusOr<std::string> AnswerSave(const bus::InspectRequest& request) const;
+  absl::StatusOr<std::string> AnswerExplain(const bus::InspectRequest& request, Time now) const;
 
-  std::vector<SocketAddress> LeavingUdpPods(const iptables::RestoreInput& input, bool full) const;
+  void ForgetStaleUdp(const bus::IptablesRestore& restore);
   Decision Decide(const Message& message, const iptables::Packet& packet, Env& env);
   // The packet that the message stands for; a source port of 0 gets a free one.
   template <typename Body>

@@ -116,10 +116,14 @@ Iptables::Decision Iptables::Decide(const Message& message, const Packet& packet
   const absl::StatusOr<Connection*> connection =
       conntrack_.Add(packet, verdict, routes_.MasqueradeAddress(destination), env.random, env.now);
   if (!connection.ok()) {
+    if (!absl::IsAlreadyExists(connection.status())) {
+      // The kernel drops the newcomer ("nf_conntrack: table full, dropping packet").
+      ++statistics_.table_full;
+      return decision;
+    }
     ++statistics_.refused;
-    const bool known = absl::IsAlreadyExists(connection.status());
     const auto text = connection.status().message();
-    decision.Refuse(known ? bus::FlowClose::RESET : bus::FlowClose::LIMIT,
+    decision.Refuse(bus::FlowClose::RESET,
                     StrCat("conntrack: ", std::string_view(text.data(), text.size())));
     return decision;
   }
@@ -169,7 +173,11 @@ void Iptables::OnFlow(const Message& message, Env& env) {
   if (it == flows_.end()) return;
   if (passed.ended) return Forget({passed.flow});
   Connection* connection = conntrack_.FindById(it->second.connection);
-  if (connection != nullptr) conntrack_.Touch(connection, passed.from_far_side, env.now);
+  if (connection == nullptr) return;
+  conntrack_.Touch(connection, passed.from_far_side, env.now);
+  if (message.kind == bus::FLOW_DATA && message.As<bus::FlowData>().fin()) {
+    conntrack_.SetState(connection, Connection::State::kClosing, env.now);
+  }
 }
 
 void Iptables::OnDatagram(const Message& message, Env& env) {

@@ -28,6 +28,14 @@ void RecentLists::Set(const std::string& name, Ipv4 source, Time now) {
   list.by_order[order] = source;
 }
 
+bool RecentLists::Contains(const std::string& name, Ipv4 source, uint32_t seconds, Time now) const {
+  const auto list = lists_.find(name);
+  if (list == lists_.end()) return false;
+  const auto entry = list->second.entries.find(source);
+  if (entry == list->second.entries.end()) return false;
+  return seconds == 0 || now - entry->second.last <= std::chrono::seconds(seconds);
+}
+
 bool RecentLists::Check(const std::string& name, Ipv4 source, uint32_t seconds, bool reap,
                         Time now) {
   const auto it = lists_.find(name);

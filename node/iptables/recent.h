@@ -27,6 +27,8 @@ class RecentLists {
   // True if the source was set at most `seconds` ago (0: ever). `reap` forgets the oldest entry
   // if that is longer ago.
   bool Check(const std::string& name, Ipv4 source, uint32_t seconds, bool reap, Time now);
+  // What Check would say; changes nothing.
+  bool Contains(const std::string& name, Ipv4 source, uint32_t seconds, Time now) const;
 
   size_t EntryCount(const std::string& name) const;
 

@@ -39,87 +39,119 @@ struct Matcher {
     if (why != nullptr) *why = StrCat(parts...);
     return false;
   }
-
-  bool Addresses(const Rule& rule) const {
-    if (rule.source && rule.source->network.Contains(packet.source) == rule.source->negated) {
-      return No("source ", packet.source.ToString(), " is ", NotWord(!rule.source->negated),
-                rule.source->network.ToString());
-    }
-    const std::optional<AddressMatch>& to = rule.destination;
-    if (to && to->network.Contains(packet.destination) == to->negated) {
-      return No("destination ", packet.destination.ToString(), " is ", NotWord(!to->negated),
-                to->network.ToString());
-    }
+  template <typename... Parts>
+  bool Yes(const Parts&... parts) const {
+    if (why != nullptr) StrAppend(why, why->empty() ? "" : ", ", parts...);
     return true;
+  }
+
+  // "source 10.0.0.1 is not 10.0.0.2/32"
+  bool Address(std::string_view what, Ipv4 ip, const std::optional<AddressMatch>& match) const {
+    if (!match) return true;
+    const bool inside = match->network.Contains(ip);
+    const std::string_view is = NotWord(!inside);
+    if (inside == match->negated) {
+      return No(what, " ", ip.ToString(), " is ", is, match->network.ToString());
+    }
+    return Yes(what, " ", ip.ToString(), " is ", is, match->network.ToString());
+  }
+
+  bool Interface(std::string_view what, const std::string& name,
+                 const std::optional<InterfaceMatch>& match) const {
+    if (!match) return true;
+    const bool known = !name.empty();
+    if (!InterfaceIs(*match, name)) {
+      return known ? No(what, " interface is \"", name, "\"") : No(what, " interface is not known");
+    }
+    return known ? Yes(what, " interface is \"", name, "\"") : Yes(what, " interface is not known");
   }
 
   bool Head(const Rule& rule) const {
-    if (!Addresses(rule)) return false;
-    if (rule.in_interface && !InterfaceIs(*rule.in_interface, packet.in_interface)) {
-      return No("incoming interface is \"", packet.in_interface, "\"");
+    if (!Address("source", packet.source, rule.source)) return false;
+    if (!Address("destination", packet.destination, rule.destination)) return false;
+    if (!Interface("incoming", packet.in_interface, rule.in_interface)) return false;
+    if (!Interface("outgoing", packet.out_interface, rule.out_interface)) return false;
+    if (rule.protocol == Protocol::kAny) return true;
+    const std::string_view name = ProtocolName(packet.protocol);
+    if ((rule.protocol == packet.protocol) == rule.protocol_negated) {
+      return No("protocol is ", name);
     }
-    if (rule.out_interface && !InterfaceIs(*rule.out_interface, packet.out_interface)) {
-      return No("outgoing interface is \"", packet.out_interface, "\"");
-    }
-    if (rule.protocol != Protocol::kAny &&
-        (rule.protocol == packet.protocol) == rule.protocol_negated) {
-      return No("protocol is ", ProtocolName(packet.protocol));
-    }
-    return true;
+    return Yes("protocol is ", name);
+  }
+
+  bool Port(std::string_view what, uint16_t port, const std::optional<PortRange>& range) const {
+    if (!range) return true;
+    if (!InRange(*range, port)) return No(what, " port ", port, " is not ", RangeText(*range));
+    return Yes(what, " port ", port, " is ", RangeText(*range));
   }
 
   bool operator()(const PortsMatch& m) const {
-    if (m.source && !InRange(*m.source, packet.source_port)) {
-      return No("source port ", packet.source_port, " is not ", RangeText(*m.source));
-    }
-    if (m.destination && !InRange(*m.destination, packet.destination_port)) {
-      return No("destination port ", packet.destination_port, " is not ",
-                RangeText(*m.destination));
-    }
-    return true;
+    return Port("source", packet.source_port, m.source) &&
+           Port("destination", packet.destination_port, m.destination);
   }
 
   bool operator()(const CommentMatch&) const { return true; }
 
   bool operator()(const MarkMatch& m) const {
-    if (((packet.mark & m.mask) == m.value) != m.negated) return true;
-    return No("the mark is ", packet.mark);
+    if (((packet.mark & m.mask) == m.value) == m.negated) return No("the mark is ", packet.mark);
+    return Yes("the mark is ", packet.mark);
   }
 
   bool operator()(const CtStateMatch& m) const {
-    if (((packet.ct_state & m.states) != 0) != m.negated) return true;
-    return No("the connection is ", NotWord(!m.negated), "in one of the states asked for");
+    const std::string_view is = NotWord((packet.ct_state & m.states) == 0);
+    if (((packet.ct_state & m.states) != 0) == m.negated) {
+      return No("the connection is ", is, "in one of the states asked for");
+    }
+    return Yes("the connection is ", is, "in one of the states asked for");
+  }
+
+  bool Local(std::string_view what, Ipv4 ip, AddrTypeMatch::Want want) const {
+    if (want == AddrTypeMatch::Want::kAnything) return true;
+    const bool local = surroundings.local.Contains(ip);
+    if (local != (want == AddrTypeMatch::Want::kLocal)) {
+      return No(what, " ", ip.ToString(), " is ", NotWord(!local), "an address of this node");
+    }
+    return Yes(what, " ", ip.ToString(), " is ", NotWord(!local), "an address of this node");
   }
 
   bool operator()(const AddrTypeMatch& m) const {
-    using Want = AddrTypeMatch::Want;
-    if (m.source != Want::kAnything &&
-        surroundings.local.Contains(packet.source) != (m.source == Want::kLocal)) {
-      return No("source ", packet.source.ToString(), " is ", NotWord(m.source == Want::kLocal),
-                "an address of this node");
-    }
-    if (m.destination != Want::kAnything &&
-        surroundings.local.Contains(packet.destination) != (m.destination == Want::kLocal)) {
-      return No("destination ", packet.destination.ToString(), " is ",
-                NotWord(m.destination == Want::kLocal), "an address of this node");
-    }
-    return true;
+    return Local("source", packet.source, m.source) &&
+           Local("destination", packet.destination, m.destination);
   }
 
   bool operator()(const StatisticMatch& m) const {
+    if (Rehearsal* rehearsal = surroundings.rehearsal) return Planned(m, rehearsal);
     // As the kernel draws: 31 random bits below the threshold.
     const bool hit = surroundings.random.Next() >> 33 < m.threshold;
-    return hit != m.negated || No("the random draw said no");
+    if (hit == m.negated) return No("the random draw said no");
+    return Yes("the random draw said yes");
+  }
+
+  bool Planned(const StatisticMatch& m, Rehearsal* rehearsal) const {
+    const uint32_t hits = m.negated ? kStatisticOne - m.threshold : m.threshold;
+    const size_t number = rehearsal->draws.size();
+    const bool hit = number >= rehearsal->plan.size() || rehearsal->plan[number];
+    rehearsal->draws.push_back({static_cast<double>(hits) / kStatisticOne, hit});
+    if (!hit) return No("this time its draw says no");
+    return Yes("this time its draw says yes");
   }
 
   bool operator()(const RecentMatch& m) const {
     if (m.action == RecentMatch::Action::kSet) {
-      recent.Set(m.name, packet.source, surroundings.now);
-      return !m.negated || No("--set always matches");
+      if (surroundings.rehearsal == nullptr) {
+        recent.Set(m.name, packet.source, surroundings.now);
+      }
+      if (m.negated) return No("--set always matches");
+      return Yes("the source goes into the list ", m.name);
     }
-    const bool hit = recent.Check(m.name, packet.source, m.seconds, m.reap, surroundings.now);
-    return hit != m.negated || No("source ", packet.source.ToString(), " is ", NotWord(!m.negated),
-                                  "in the list ", m.name);
+    const bool hit = surroundings.rehearsal != nullptr
+                         ? recent.Contains(m.name, packet.source, m.seconds, surroundings.now)
+                         : recent.Check(m.name, packet.source, m.seconds, m.reap, surroundings.now);
+    const std::string_view is = NotWord(!hit);
+    if (hit == m.negated) {
+      return No("source ", packet.source.ToString(), " is ", is, "in the list ", m.name);
+    }
+    return Yes("source ", packet.source.ToString(), " is ", is, "in the list ", m.name);
   }
 };
 
@@ -132,6 +164,7 @@ bool RuleMatches(const Rule& rule, const Packet& packet, const Surroundings& sur
   for (const Match& match : rule.matches) {
     if (!std::visit(matcher, match)) return false;
   }
+  if (why != nullptr && why->empty()) *why = "it takes every packet";
   return true;
 }
 

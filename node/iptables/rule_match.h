@@ -10,7 +10,8 @@
 namespace kubemu::iptables {
 
 // True if all conditions of the rule hold. Conditions that remember or draw (recent, statistic) do
-// so when they are reached. *why, unless null, gets the condition that does not hold.
+// so when they are reached, unless it is a rehearsal. *why, unless null, has to be empty; it gets
+// the condition that does not hold, or all that do.
 bool RuleMatches(const Rule& rule, const Packet& packet, const Surroundings& surroundings,
                  RecentLists& recent, std::string* why);
 

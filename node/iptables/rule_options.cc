@@ -292,6 +292,10 @@ absl::Status RuleParser::RejectWith(bool negated) {
     (*target)->with = Reject::With::kAdminProhibited;
   } else if (*value == "tcp-reset") {
     (*target)->with = Reject::With::kTcpReset;
+  } else if (value->starts_with("icmp6-")) {
+    return Bad("\"--reject-with ", *value,
+               "\" is IPv6, which is not supported; this text is for "
+               "ip6tables");
   } else {
     return Bad("\"--reject-with ", *value,
                "\" is not supported; icmp-port-unreachable, icmp-host-unreachable, "

@@ -1,5 +1,8 @@
 #include "node/iptables/rule_parser.h"
 
+#include <algorithm>
+#include <bit>
+#include <iterator>
 #include <map>
 
 namespace kubemu::iptables {
@@ -36,6 +39,28 @@ Target StartTarget(std::string_view name) {
   if (name == "MASQUERADE") return Masquerade();
   if (name == "DNAT") return Dnat();
   return Jump{std::string(name)};
+}
+
+// "10.1.0.0/255.255.0.0" as "10.1.0.0/16"; anything else as it is.
+std::string WithPrefix(std::string_view network) {
+  const size_t slash = network.find('/');
+  const auto mask = Ipv4::Parse(slash == std::string_view::npos ? "" : network.substr(slash + 1));
+  if (!mask.ok() || std::countl_one(mask->bits()) != std::popcount(mask->bits())) {
+    return std::string(network);
+  }
+  return StrCat(network.substr(0, slash), "/", std::popcount(mask->bits()));
+}
+
+// Targets of iptables that are no chains and are not supported here.
+bool IsOtherTarget(std::string_view name) {
+  static constexpr std::string_view kOthers[] = {
+      "AUDIT",    "CHECKSUM", "CLASSIFY",    "CLUSTERIP", "CONNMARK", "CONNSECMARK", "CT",
+      "DNPT",     "DSCP",     "ECN",         "HL",        "HMARK",    "IDLETIMER",   "LED",
+      "LOG",      "MIRROR",   "NETMAP",      "NFLOG",     "NFQUEUE",  "NOTRACK",     "QUEUE",
+      "RATEEST",  "REDIRECT", "SAME",        "SECMARK",   "SET",      "SNAT",        "SNPT",
+      "SYNPROXY", "TCPMSS",   "TCPOPTSTRIP", "TEE",       "TOS",      "TPROXY",      "TRACE",
+      "TTL",      "ULOG"};
+  return std::find(std::begin(kOthers), std::end(kOthers), name) != std::end(kOthers);
 }
 
 }  // namespace
@@ -146,7 +171,12 @@ absl::Status RuleParser::Address(bool negated, std::optional<AddressMatch>* into
   absl::StatusOr<std::string_view> value = Value();
   if (!value.ok()) return value.status();
   if (into->has_value()) return Bad("\"", option_, "\" is given twice");
-  absl::StatusOr<Ipv4Network> network = Ipv4Network::Parse(*value);
+  if (value->find(':') != std::string_view::npos) {
+    return Bad("\"", option_, " ", *value,
+               "\" is IPv6, which is not supported; this text is for "
+               "ip6tables");
+  }
+  absl::StatusOr<Ipv4Network> network = Ipv4Network::Parse(WithPrefix(*value));
   if (!network.ok()) return Bad("\"", option_, "\": ", MessageOf(network.status()));
   // 0.0.0.0/0 says nothing; iptables leaves it out too.
   if (network->prefix() > 0 || negated) *into = AddressMatch{*network, negated};
@@ -196,6 +226,11 @@ absl::Status RuleParser::JumpOption(bool negated) {
   absl::StatusOr<std::string_view> name = Value();
   if (!name.ok()) return name.status();
   if (absl::Status status = NotNegatable(negated); !status.ok()) return status;
+  if (IsOtherTarget(*name)) {
+    return Bad("target \"", *name,
+               "\" is not supported; ACCEPT, DROP, RETURN, REJECT, MARK, MASQUERADE, DNAT and the "
+               "names of chains are");
+  }
   if (rule_.target.index() != 0) return Bad("\"", option_, "\" is given twice");
   rule_.target = StartTarget(*name);
   return absl::OkStatus();

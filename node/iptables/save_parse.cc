@@ -10,6 +10,9 @@ namespace {
 
 // Longest chain name of iptables (XT_EXTENSION_MAXNAMELEN - 1).
 constexpr size_t kChainNameMax = 28;
+constexpr size_t kLineShownMax = 200;  // of a line in an error
+// Tables that other programs fill. Without rules they do nothing, so their text is taken.
+constexpr std::string_view kOtherTables[] = {"mangle", "raw", "security"};
 
 // "[12:3456]"
 bool ParseCounters(std::string_view text, Counters* counters) {
@@ -53,12 +56,15 @@ class RestoreParser {
       text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
       ++number;
       if (absl::Status status = Line(line); !status.ok()) {
-        return Bad("line ", number, ": ", MessageOf(status));
+        return Bad("line ", number, ": ", MessageOf(status),
+                   " (in: ", line.substr(0, kLineShownMax),
+                   line.size() > kLineShownMax ? "..." : "", ")");
       }
     }
-    if (open_)
-      return Bad("line ", number, ": table ", TableName(Current().table),
+    if (open_ || !other_.empty()) {
+      return Bad("line ", number, ": table ", open_ ? TableName(Current().table) : other_,
                  " is not ended by COMMIT");
+    }
     return std::move(input_);
   }
 
@@ -69,6 +75,7 @@ class RestoreParser {
     absl::StatusOr<std::vector<std::string>> words = SplitWords(line);
     if (!words.ok()) return words.status();
     if (words->empty()) return absl::OkStatus();
+    if (!other_.empty()) return OtherLine(*words);
     if (!open_) return Bad("a line \"*filter\" or \"*nat\" has to come first");
     if ((*words)[0] == "COMMIT") {
       open_ = false;
@@ -79,7 +86,12 @@ class RestoreParser {
 
   absl::Status BeginTable(std::string_view name) {
     name = StripSpaces(name);
-    if (open_) return Bad("the table before is not ended by COMMIT");
+    if (open_ || !other_.empty()) return Bad("the table before is not ended by COMMIT");
+    for (std::string_view other : kOtherTables) {
+      if (name != other) continue;
+      other_ = other;
+      return absl::OkStatus();
+    }
     for (Table table : kAllTables) {
       if (name != TableName(table)) continue;
       input_.push_back(TableUpdate{.table = table});
@@ -88,6 +100,18 @@ class RestoreParser {
       return absl::OkStatus();
     }
     return Bad("table \"", name, "\" is not supported; filter and nat are");
+  }
+
+  // A line of a table that is taken only if it does nothing.
+  absl::Status OtherLine(const std::vector<std::string>& words) {
+    if (words[0] == "COMMIT") {
+      other_ = {};
+      return absl::OkStatus();
+    }
+    const bool declares = words[0][0] == ':' && words.size() >= 2;
+    if (declares && (words[1] == "ACCEPT" || words[1] == "-")) return absl::OkStatus();
+    return Bad("table \"", other_, "\" is not supported unless it has no rules and policy ACCEPT; ",
+               "filter and nat are");
   }
 
   // :NAME POLICY [packets:bytes]
@@ -155,6 +179,7 @@ class RestoreParser {
 
   RestoreInput input_;
   bool open_ = false;
+  std::string_view other_;                            // the table being skipped; empty: none
   std::map<std::string, size_t, std::less<>> index_;  // chains of the current section
 };
 

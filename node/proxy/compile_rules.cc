@@ -1,10 +1,13 @@
 #include "node/proxy/compile_rules.h"
 
+#include <algorithm>
+
 #include "messages/core/strings.h"
 
 namespace kubemu::proxy {
 namespace {
 
+constexpr Ipv4 kLocalhost(127, 0, 0, 1);
 constexpr char kNew[] = "-m conntrack --ctstate NEW ";
 
 std::string Jump(std::string_view state, std::string_view comment, std::string_view chain) {
@@ -87,10 +90,30 @@ bool InNat(TopChain chain) {
   return chain == kNatServices || chain == kNatNodePorts;
 }
 
-std::string_view TopChainLastRule(TopChain chain) {
-  if (chain != kNatServices) return "";
-  return "-m comment --comment \"kubernetes service nodeports; NOTE: this must be the last rule in "
-         "this chain\" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS";
+Rules TopChainLastRules(TopChain chain, const ProxyNode& node) {
+  if (chain != kNatServices) return {};
+  const std::string rest =
+      "-m comment --comment \"kubernetes service nodeports; NOTE: this must be the last rule in "
+      "this chain\"";
+  if (node.node_port_addresses.empty()) {
+    const std::string elsewhere =
+        node.localhost_node_ports ? "" : StrCat("! -d ", node.localnet.ToString(), " ");
+    return {StrCat(elsewhere, rest, " -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS")};
+  }
+  Rules rules;
+  const bool serves_localhost =
+      node.localhost_node_ports &&
+      std::any_of(node.node_port_addresses.begin(), node.node_port_addresses.end(),
+                  [](const Ipv4Network& network) { return network.Contains(kLocalhost); });
+  for (Ipv4 ip : {kLocalhost, node.ip}) {
+    const bool wanted =
+        ip == kLocalhost
+            ? serves_localhost
+            : std::any_of(node.node_port_addresses.begin(), node.node_port_addresses.end(),
+                          [ip](const Ipv4Network& n) { return n.Contains(ip); });
+    if (wanted) rules.push_back(StrCat("-d ", ip.ToString(), "/32 ", rest, " -j KUBE-NODEPORTS"));
+  }
+  return rules;
 }
 
 CompiledRules FixedChains(const ProxyNode& node) {
@@ -134,7 +157,7 @@ CompiledRules CompileRules(const ServiceMap& services, const ProxyNode& node) {
   }
   for (size_t i = 0; i < kTopChainCount; ++i) {
     const auto chain = static_cast<TopChain>(i);
-    if (!TopChainLastRule(chain).empty()) top[i].emplace_back(TopChainLastRule(chain));
+    for (std::string& rule : TopChainLastRules(chain, node)) top[i].push_back(std::move(rule));
     (InNat(chain) ? rules.nat : rules.filter)[std::string(TopChainName(chain))] = std::move(top[i]);
   }
   return rules;

@@ -27,6 +27,11 @@ struct ProxyNode {
   // themselves in 127.0.0.0/8 (all on one machine) it has to be a part that holds none of them.
   Ipv4Network localnet{Ipv4(127, 0, 0, 0), 8};
   bool masquerade_all = false;  // --masquerade-all
+  // --iptables-localhost-nodeports; false: NodePorts are not served on the loopback network.
+  bool localhost_node_ports = true;
+  // --nodeport-addresses: NodePorts are served on this node's address only if one of these holds
+  // it; empty: on every local address.
+  std::vector<Ipv4Network> node_port_addresses{};
 
   bool operator==(const ProxyNode&) const = default;
 };
@@ -73,10 +78,10 @@ CompiledRules CompileRules(const ServiceMap& services, const ProxyNode& node);
 
 // The chains that do not depend on Services: jumps, KUBE-FORWARD, KUBE-POSTROUTING ...
 CompiledRules FixedChains(const ProxyNode& node);
-// Table and name of a TopChain, and the rule that must stand last in it ("" if none).
+// Table and name of a TopChain, and the rules that must stand last in it.
 std::string_view TopChainName(TopChain chain);
 bool InNat(TopChain chain);
-std::string_view TopChainLastRule(TopChain chain);
+Rules TopChainLastRules(TopChain chain, const ProxyNode& node);
 
 // iptables-restore text with all chains, for a restore that replaces the tables.
 std::string RestoreText(const CompiledRules& rules);

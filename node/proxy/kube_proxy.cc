@@ -34,6 +34,27 @@ Ipv4 InternalAddress(const Node& node) {
   return Ipv4();
 }
 
+// The Service's UDP ports that somebody serves: where they are, and by whom.
+void AddUdpServices(const std::string& service, const proxy::ServiceMap& map,
+                    bus::IptablesRestore* restore) {
+  const auto ports = map.services().find(service);
+  if (ports == map.services().end()) return;
+  for (const auto& [name, info] : ports->second) {
+    if (name.protocol != proxy::Protocol::kUdp) continue;
+    bus::UdpService udp;
+    for (const proxy::EndpointInfo& endpoint : map.Endpoints(name)) {
+      if (endpoint.serving) udp.add_endpoints(endpoint.address.ip.bits());
+    }
+    if (udp.endpoints().empty()) continue;
+    udp.add_ips(info.cluster_ip.bits());
+    for (Ipv4 ip : info.external_ips) udp.add_ips(ip.bits());
+    for (Ipv4 ip : info.load_balancer_ips) udp.add_ips(ip.bits());
+    udp.set_port(info.port);
+    udp.set_node_port(info.node_port);
+    *restore->add_udp_services() = std::move(udp);
+  }
+}
+
 }  // namespace
 
 KubeProxy::KubeProxy(Options options)
@@ -44,6 +65,9 @@ KubeProxy::KubeProxy(Options options)
       nodes_(3, {.kind = &KindOf<Node>()}) {
   info_.name = node_;
   info_.cluster_cidr = options.cluster_cidr;
+  info_.masquerade_all = options.masquerade_all;
+  info_.localhost_node_ports = options.localhost_node_ports;
+  info_.node_port_addresses = std::move(options.node_port_addresses);
 }
 
 void KubeProxy::Receive(const Message& message, Env& env) {
@@ -147,24 +171,26 @@ void KubeProxy::Changed(const Message& message, Env& env) {
 // Upstream waits for the same: rules from half the Services would break the other half's.
 void KubeProxy::Sync(Env& env) {
   if (!Synced()) return;
-  const bool with_network = UpdateNetwork(env) || full_;
+  bus::IptablesRestore restore;
+  if (UpdateNetwork(env) || full_) *restore.mutable_network() = network_;
   const std::set<std::string> changed = map_.TakeChanged();
-  std::string rules = full_ ? compiler_.Full(map_, info_) : compiler_.Partial(map_, info_, changed);
-  const bool full = std::exchange(full_, false);
-  if (rules.empty() && !with_network) return;
-  Send(full, std::move(rules), with_network, env);
+  restore.set_rules(full_ ? compiler_.Full(map_, info_) : compiler_.Partial(map_, info_, changed));
+  if (full_) {
+    for (const auto& [service, ports] : map_.services()) AddUdpServices(service, map_, &restore);
+  } else {
+    for (const std::string& service : changed) AddUdpServices(service, map_, &restore);
+  }
+  restore.set_full(std::exchange(full_, false));
+  if (restore.rules().empty() && !restore.has_network() && restore.udp_services().empty()) return;
+  Send(std::move(restore), env);
 }
 
-void KubeProxy::Send(bool full, std::string rules, bool with_network, Env& env) {
-  bus::IptablesRestore restore;
+void KubeProxy::Send(bus::IptablesRestore restore, Env& env) {
   restore.set_revision(++revision_);
-  restore.set_full(full);
-  restore.set_rules(std::move(rules));
-  if (with_network) *restore.mutable_network() = network_;
+  if (restore.full()) full_sync_.Set(env.now + kFullSyncPeriod);
   env.outbox.Because(std::exchange(cause_, Trace{}));
   env.outbox.Send(iptables_, std::move(restore));
   answer_.Set(env.now + kAnswerTimeout);
-  if (full) full_sync_.Set(env.now + kFullSyncPeriod);
   if (!behind_since_) behind_since_ = env.now;
 }
 

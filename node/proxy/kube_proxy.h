@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "messages/api/informer.h"
 #include "messages/component.h"
@@ -27,6 +28,10 @@ class KubeProxy : public Component {
   struct Options {
     std::string node;  // name of the process and of the Node
     Ipv4Network cluster_cidr{Ipv4(10, 244, 0, 0), 16};
+    // Upstream's --masquerade-all, --iptables-localhost-nodeports and --nodeport-addresses.
+    bool masquerade_all = false;
+    bool localhost_node_ports = true;
+    std::vector<Ipv4Network> node_port_addresses{};
   };
 
   // Until iptables must have said that it applied a change; then everything is sent again.
@@ -59,7 +64,7 @@ class KubeProxy : public Component {
   void Changed(const Message& message, Env& env);
   bool Synced() const { return services_.synced() && slices_.synced() && nodes_.synced(); }
   void Sync(Env& env);
-  void Send(bool full, std::string rules, bool with_network, Env& env);
+  void Send(bus::IptablesRestore restore, Env& env);
   // Works network_ out again if it may have changed. True if it differs from what was sent.
   bool UpdateNetwork(Env& env);
   void AddPorts(Env& env);

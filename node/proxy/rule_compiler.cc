@@ -57,7 +57,7 @@ std::string RuleCompiler::Full(const ServiceMap& services, const ProxyNode& node
   }
   TopFlags all;
   all.fill(true);
-  AddTopChains(all, &rules);
+  AddTopChains(all, node, &rules);
   return RestoreText(rules);
 }
 
@@ -86,11 +86,12 @@ std::string RuleCompiler::Partial(const ServiceMap& services, const ProxyNode& n
       old_ports = std::move(ports);
     }
   }
-  AddTopChains(top, &after);
+  AddTopChains(top, node, &after);
   return DiffText(before, after);
 }
 
-void RuleCompiler::AddTopChains(const TopFlags& wanted, CompiledRules* rules) const {
+void RuleCompiler::AddTopChains(const TopFlags& wanted, const ProxyNode& node,
+                                CompiledRules* rules) const {
   for (size_t i = 0; i < kTopChainCount; ++i) {
     if (!wanted[i]) continue;
     const auto chain = static_cast<TopChain>(i);
@@ -100,7 +101,7 @@ void RuleCompiler::AddTopChains(const TopFlags& wanted, CompiledRules* rules) co
         all.insert(all.end(), port.top[i].begin(), port.top[i].end());
       }
     }
-    if (!TopChainLastRule(chain).empty()) all.emplace_back(TopChainLastRule(chain));
+    for (std::string& rule : TopChainLastRules(chain, node)) all.push_back(std::move(rule));
   }
 }
 

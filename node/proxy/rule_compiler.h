@@ -29,7 +29,8 @@ class RuleCompiler {
   Ports CompileService(const ServiceMap& services, const ProxyNode& node,
                        const std::string& service) const;
   // The top chains with the rules of all Services, where `wanted` says so.
-  void AddTopChains(const std::array<bool, kTopChainCount>& wanted, CompiledRules* rules) const;
+  void AddTopChains(const std::array<bool, kTopChainCount>& wanted, const ProxyNode& node,
+                    CompiledRules* rules) const;
 
   bool large_cluster_ = false;
   std::map<std::string, Ports> compiled_;  // by Service

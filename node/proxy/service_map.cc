@@ -68,12 +68,12 @@ bool ProtocolFromApi(std::string_view text, Protocol* protocol) {
 void ServiceMap::SetService(const std::string& service, ServicePorts ports) {
   const auto it = services_.find(service);
   if (it == services_.end() ? ports.empty() : it->second == ports) return;
-  changed_.insert(service);
   if (ports.empty()) {
     services_.erase(it);
   } else {
     services_[service] = std::move(ports);
   }
+  Changed(service);
 }
 
 void ServiceMap::SetSlice(const std::string& slice, const std::string& service,
@@ -84,27 +84,31 @@ void ServiceMap::SetSlice(const std::string& slice, const std::string& service,
     Unlink(slice);
   }
   if (endpoints.empty()) return;
-  endpoint_count_ += CountOf(endpoints);
   slices_[slice] = {service, std::move(endpoints)};
   slices_of_[service].insert(slice);
-  changed_.insert(service);
+  Changed(service);
 }
 
-size_t ServiceMap::CountOf(const EndpointsByPort& endpoints) {
+void ServiceMap::Changed(const std::string& service) {
+  changed_.insert(service);
   size_t count = 0;
-  for (const auto& [port, list] : endpoints) count += list.size();
-  return count;
+  if (const auto ports = services_.find(service); ports != services_.end()) {
+    for (const auto& [name, info] : ports->second) count += Endpoints(name).size();
+  }
+  size_t& counted = counted_[service];
+  endpoint_count_ += count - counted;
+  counted = count;
+  if (count == 0) counted_.erase(service);
 }
 
 void ServiceMap::Unlink(const std::string& slice) {
   const auto it = slices_.find(slice);
   const std::string service = it->second.service;
-  changed_.insert(service);
-  endpoint_count_ -= CountOf(it->second.endpoints);
   slices_.erase(it);
   const auto of = slices_of_.find(service);
   of->second.erase(slice);
   if (of->second.empty()) slices_of_.erase(of);
+  Changed(service);
 }
 
 std::set<std::string> ServiceMap::TakeChanged() {

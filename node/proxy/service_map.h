@@ -87,7 +87,8 @@ class ServiceMap {
   // The endpoints of that port from all slices: one per address, in order of their text, as
   // kube-proxy sorts them ("10.0.0.10:80" before "10.0.0.9:80").
   std::vector<EndpointInfo> Endpoints(const ServicePortName& port) const;
-  // Endpoints of all Service ports (kube-proxy's measure of a large cluster).
+  // Endpoints of all Service ports that are in services() (kube-proxy's measure of a large cluster:
+  // those of headless Services have no rules).
   size_t endpoint_count() const { return endpoint_count_; }
 
  private:
@@ -95,12 +96,14 @@ class ServiceMap {
     std::string service;
     EndpointsByPort endpoints;
   };
-  static size_t CountOf(const EndpointsByPort& endpoints);
+  // The Service has changed: it is in changed_, and its endpoints are counted again.
+  void Changed(const std::string& service);
   void Unlink(const std::string& slice);
 
   std::map<std::string, ServicePorts> services_;
   std::map<std::string, Slice> slices_;
   std::map<std::string, std::set<std::string>> slices_of_;  // Service to its slices
+  std::map<std::string, size_t> counted_;  // by Service: its share of endpoint_count_
   std::set<std::string> changed_;
   size_t endpoint_count_ = 0;
 };

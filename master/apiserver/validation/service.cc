@@ -109,6 +109,28 @@ void ValidateClusterIps(const core::ServiceSpec& spec, const FieldPath& path,
   }
 }
 
+// Which families there may be at all; which of them this cluster has, ServiceAddresses says.
+void ValidateFamilies(const core::ServiceSpec& spec, const FieldPath& path,
+                      FieldErrorList* errors) {
+  if (IsExternalName(spec)) return;
+  const FieldPath families = path.Child("ipFamilies");
+  std::set<std::string> seen;
+  for (int i = 0; i < spec.ip_families_size(); ++i) {
+    ValidateChoice(spec.ip_families(i), {"IPv4", "IPv6"}, families.Index(i), errors);
+    if (!seen.insert(spec.ip_families(i)).second) {
+      errors->Duplicate(families.Index(i), spec.ip_families(i));
+    }
+  }
+  if (spec.has_ip_family_policy()) {
+    ValidateChoice(spec.ip_family_policy(), {"PreferDualStack", "RequireDualStack", "SingleStack"},
+                   path.Child("ipFamilyPolicy"), errors);
+  }
+  if (spec.has_traffic_distribution()) {
+    ValidateChoice(spec.traffic_distribution(), {"PreferClose"}, path.Child("trafficDistribution"),
+                   errors);
+  }
+}
+
 void ValidateAffinity(const core::ServiceSpec& spec, const FieldPath& path,
                       FieldErrorList* errors) {
   ValidateChoice(spec.session_affinity(), {"ClientIP", "None"}, path.Child("sessionAffinity"),
@@ -167,6 +189,7 @@ void ValidateService(const core::Service& service, FieldErrorList* errors) {
   ValidateChoice(spec.type(), {"ClusterIP", "ExternalName", "LoadBalancer", "NodePort"},
                  path.Child("type"), errors);
   ValidateClusterIps(spec, path, errors);
+  ValidateFamilies(spec, path, errors);
   ValidateExternal(spec, path, errors);
 }
 

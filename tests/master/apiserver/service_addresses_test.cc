@@ -48,6 +48,25 @@ TEST_F(ServiceAddressesTest, ATakenAddressIsRefusedUntilItsServiceIsGone) {
               HasSubstr("is not in the valid range. The range of valid IPs is 10.96.0.0/12"));
 }
 
+TEST_F(ServiceAddressesTest, ASecondFamilyIsRefusedAsOnASingleStackCluster) {
+  const auto dual = Make("a", "}],\"ipFamilyPolicy\":\"RequireDualStack\"");
+  EXPECT_EQ(dual.status, 422u);
+  EXPECT_EQ(dual.Text("/message"),
+            "Service \"a\" is invalid: spec.ipFamilyPolicy: Invalid value: \"RequireDualStack\": "
+            "this cluster is not configured for dual-stack services");
+  const std::string not_here =
+      "Service \"a\" is invalid: spec.ipFamilies[0]: Invalid value: \"IPv6\": not configured on "
+      "this cluster";
+  EXPECT_EQ(Make("a", "}],\"ipFamilies\":[\"IPv6\"]").Text("/message"), not_here);
+  EXPECT_EQ(Make("a", "}],\"clusterIP\":\"fd00::10\"").Text("/message"), not_here);
+  EXPECT_THAT(Make("a", "}],\"ipFamilies\":[\"IPv4\",\"IPv6\"]").Text("/message"),
+              HasSubstr("spec.ipFamilies[1]: Invalid value: \"IPv6\": not configured"));
+  // Who prefers two takes what there is.
+  const auto prefers = Make("a", "}],\"ipFamilyPolicy\":\"PreferDualStack\"");
+  EXPECT_EQ(prefers.status, 201u);
+  EXPECT_EQ(prefers.Text("/spec/ipFamilies/0"), "IPv4");
+}
+
 TEST_F(ServiceAddressesTest, NodePortsAreGivenChosenAndRefused) {
   EXPECT_EQ(Make("a", "}],\"type\":\"NodePort\"").Text("/spec/ports/0/nodePort"), "30086");
   EXPECT_EQ(Make("b", ",\"nodePort\":30080}],\"type\":\"NodePort\"").status, 201u);

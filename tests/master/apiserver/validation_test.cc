@@ -103,6 +103,24 @@ TEST(ServiceValidationTest, TypesNamesAndAddresses) {
               ElementsAre("spec.externalName: Required value"));
 }
 
+TEST(ServiceValidationTest, FamiliesAndTrafficDistribution) {
+  EXPECT_THAT(CreateErrors<Service>("spec { ip_families: 'IPv5' ports { port: 80 } }"),
+              ElementsAre("spec.ipFamilies[0]: Unsupported value: \"IPv5\": supported values: "
+                          "\"IPv4\", \"IPv6\""));
+  EXPECT_THAT(
+      CreateErrors<Service>("spec { ip_families: 'IPv4' ip_families: 'IPv4' ports { port: 80 } }"),
+      ElementsAre("spec.ipFamilies[1]: Duplicate value: \"IPv4\""));
+  EXPECT_THAT(CreateErrors<Service>("spec { ip_family_policy: 'Both' ports { port: 80 } }"),
+              ElementsAre("spec.ipFamilyPolicy: Unsupported value: \"Both\": supported values: "
+                          "\"PreferDualStack\", \"RequireDualStack\", \"SingleStack\""));
+  EXPECT_THAT(
+      CreateErrors<Service>("spec { traffic_distribution: 'PreferClose' ports { port: 80 } }"),
+      IsEmpty());
+  EXPECT_THAT(CreateErrors<Service>("spec { traffic_distribution: 'Far' ports { port: 80 } }"),
+              ElementsAre("spec.trafficDistribution: Unsupported value: \"Far\": supported values: "
+                          "\"PreferClose\""));
+}
+
 TEST(ServiceValidationTest, TheClusterIpStays) {
   const std::string ports = " ports { port: 80 } }";
   EXPECT_THAT(UpdateErrors<Service>("spec { cluster_ip: '10.0.0.1'" + ports,

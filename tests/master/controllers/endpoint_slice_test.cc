@@ -70,6 +70,35 @@ TEST_F(EndpointSliceTest, AServiceGetsASliceWithItsReadyPods) {
   EXPECT_NE(endpoint.target_ref().uid(), "");
 }
 
+// endpointslice/trafficdist: every ready endpoint is hinted for its own zone, and the hints go when
+// the Service no longer asks for them.
+TEST_F(EndpointSliceTest, PreferCloseHintsEachZoneAtItsOwnEndpoints) {
+  api_.Put(MakeNode("node-1", "True", "zone-a"));
+  k8s::core::v1::Service service = MakeService("web");
+  service.mutable_spec()->set_traffic_distribution("PreferClose");
+  api_.Put(service);
+  api_.Put(MakePod("web-1", "web", "10.244.0.1"));
+  api_.Put(MakePod("web-2", "web", "10.244.0.2", false));
+  Settle();
+  std::vector<EndpointSlice> slices = Slices();
+  ASSERT_THAT(slices, SizeIs(1));
+  ASSERT_EQ(slices[0].endpoints_size(), 2);
+  for (const Endpoint& endpoint : slices[0].endpoints()) {
+    if (!endpoint.conditions().ready()) {
+      EXPECT_FALSE(endpoint.has_hints());
+      continue;
+    }
+    ASSERT_EQ(endpoint.hints().for_zones_size(), 1);
+    EXPECT_EQ(endpoint.hints().for_zones(0).name(), "zone-a");
+  }
+  service.mutable_spec()->clear_traffic_distribution();
+  api_.Put(service);
+  Settle();
+  slices = Slices();
+  ASSERT_THAT(slices, SizeIs(1));
+  for (const Endpoint& endpoint : slices[0].endpoints()) EXPECT_FALSE(endpoint.has_hints());
+}
+
 TEST_F(EndpointSliceTest, APodThatBecomesReadyIsFollowedInTheSameInstant) {
   api_.Put(MakeService("web"));
   api_.Put(MakePod("web-1", "web", "10.244.0.1", false));

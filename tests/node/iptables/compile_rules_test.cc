@@ -214,6 +214,116 @@ TEST_F(CompileRulesTest, LargeClustersHaveNoCommentsAtEndpoints) {
   EXPECT_EQ(rules.nat["KUBE-SEP-SXIVWICOYRO3J4NJ"][0], "-s 10.180.0.1/32 -j KUBE-MARK-MASQ");
 }
 
+TEST_F(CompileRulesTest, ThousandEndpointsAreNotYetALargeCluster) {
+  for (int i = 0; i < 1000; ++i) AddEndpoint(StrCat("10.180.", i / 250, ".", i % 250 + 1, ":80"));
+  CompiledRules rules = Compile();
+  EXPECT_EQ(rules.nat["KUBE-SVC-XPGD46QRK7WJZT7O"][1].substr(0, 10), "-m comment");
+}
+
+TEST_F(CompileRulesTest, LargeClustersKeepTheAffinityRulesWithoutComments) {
+  info.affinity_seconds = 60;
+  for (int i = 0; i < 1001; ++i) AddEndpoint(StrCat("10.180.", i / 250, ".", i % 250 + 1, ":80"));
+  CompiledRules rules = Compile();
+  EXPECT_EQ(rules.nat["KUBE-SVC-XPGD46QRK7WJZT7O"][1].substr(0, 20), "-m recent --rcheck -");
+}
+
+TEST_F(CompileRulesTest, MasqueradeAllMarksEverybody) {
+  AddEndpoint("10.180.0.1:80");
+  node.masquerade_all = true;
+  CompiledRules rules = Compile();
+  EXPECT_EQ(
+      rules.nat["KUBE-SVC-XPGD46QRK7WJZT7O"][0],
+      R"(-d 172.30.0.41/32 -p tcp -m comment --comment "ns1/svc1:p80 cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ)");
+}
+
+TEST_F(CompileRulesTest, WithoutAClusterCidrNobodyIsMarkedForItsSource) {
+  AddEndpoint("10.180.0.1:80");
+  info.node_port = 30080;
+  info.external_policy_local = true;
+  node.cluster_cidr = Ipv4Network();
+  CompiledRules rules = Compile();
+  EXPECT_THAT(rules.nat["KUBE-SVC-XPGD46QRK7WJZT7O"], testing::SizeIs(1));
+  EXPECT_THAT(rules.nat["KUBE-EXT-XPGD46QRK7WJZT7O"][0],
+              testing::HasSubstr("masquerade LOCAL traffic"));
+}
+
+constexpr char kNodePortRest[] =
+    R"(-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain")";
+
+TEST_F(CompileRulesTest, LocalhostNodePortsCanBeSwitchedOff) {
+  node.localhost_node_ports = false;
+  EXPECT_THAT(Compile().nat["KUBE-SERVICES"],
+              ElementsAre(StrCat("! -d 127.0.0.0/8 ", kNodePortRest,
+                                 " -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS")));
+}
+
+TEST_F(CompileRulesTest, NodePortAddressesNameTheAddressesThatServeThem) {
+  node.node_port_addresses = {Net("192.168.0.0/16")};
+  const std::string own = StrCat("-d 192.168.0.2/32 ", kNodePortRest, " -j KUBE-NODEPORTS");
+  const std::string loopback = StrCat("-d 127.0.0.1/32 ", kNodePortRest, " -j KUBE-NODEPORTS");
+  EXPECT_THAT(Compile().nat["KUBE-SERVICES"], ElementsAre(own));
+  node.node_port_addresses.push_back(Net("127.0.0.0/8"));
+  EXPECT_THAT(Compile().nat["KUBE-SERVICES"], ElementsAre(loopback, own));
+  node.localhost_node_ports = false;
+  EXPECT_THAT(Compile().nat["KUBE-SERVICES"], ElementsAre(own));
+  node.node_port_addresses = {Net("10.0.0.0/8")};
+  EXPECT_THAT(Compile().nat["KUBE-SERVICES"], IsEmpty());
+}
+
+TEST_F(CompileRulesTest, InternalPolicyLocalHasItsOwnChainAndDropsWithoutLocalEndpoints) {
+  AddEndpoint("10.180.0.1:80", "node-2");
+  info.internal_policy_local = true;
+  CompiledRules rules = Compile();
+  EXPECT_FALSE(rules.nat.contains("KUBE-SVC-XPGD46QRK7WJZT7O"));
+  EXPECT_FALSE(rules.nat.contains("KUBE-SVL-XPGD46QRK7WJZT7O"));
+  EXPECT_THAT(
+      rules.filter["KUBE-SERVICES"],
+      ElementsAre(
+          R"(-d 172.30.0.41/32 -p tcp -m comment --comment "ns1/svc1:p80 has no local endpoints" -m tcp --dport 80 -j DROP)"));
+  endpoints[0].node = "node-1";
+  rules = Compile();
+  EXPECT_THAT(rules.nat["KUBE-SERVICES"][0], testing::HasSubstr("-j KUBE-SVL-XPGD46QRK7WJZT7O"));
+  EXPECT_THAT(rules.nat["KUBE-SVL-XPGD46QRK7WJZT7O"], testing::SizeIs(2));
+  EXPECT_FALSE(rules.nat.contains("KUBE-SVC-XPGD46QRK7WJZT7O"));
+}
+
+TEST_F(CompileRulesTest, PolicyLocalWithoutLocalEndpointsKeepsTheShortcutsAndDropsTheRest) {
+  AddEndpoint("10.180.0.2:80", "node-2");
+  info.node_port = 30080;
+  info.load_balancer_ips = {Ip("1.2.3.4")};
+  info.external_ips = {Ip("198.51.100.7")};
+  info.external_policy_local = true;
+  CompiledRules rules = Compile();
+  EXPECT_THAT(rules.nat["KUBE-EXT-XPGD46QRK7WJZT7O"], testing::SizeIs(3));
+  EXPECT_THAT(
+      rules.filter["KUBE-EXTERNAL-SERVICES"],
+      ElementsAre(
+          R"(-d 198.51.100.7/32 -p tcp -m comment --comment "ns1/svc1:p80 has no local endpoints" -m tcp --dport 80 -j DROP)",
+          R"(-d 1.2.3.4/32 -p tcp -m comment --comment "ns1/svc1:p80 has no local endpoints" -m tcp --dport 80 -j DROP)",
+          R"(-p tcp -m comment --comment "ns1/svc1:p80 has no local endpoints" -m addrtype --dst-type LOCAL -m tcp --dport 30080 -j DROP)"));
+}
+
+TEST_F(CompileRulesTest, AWholeWorldSourceRangeHasNoSourceAndLetsTheNodeIn) {
+  AddEndpoint("10.180.0.1:80");
+  info.load_balancer_ips = {Ip("1.2.3.4")};
+  info.source_ranges = {Net("0.0.0.0/0")};
+  CompiledRules rules = Compile();
+  EXPECT_EQ(rules.nat["KUBE-FW-XPGD46QRK7WJZT7O"][0],
+            R"(-m comment --comment "ns1/svc1:p80 loadbalancer IP" -j KUBE-EXT-XPGD46QRK7WJZT7O)");
+  EXPECT_THAT(rules.nat["KUBE-FW-XPGD46QRK7WJZT7O"][1], testing::StartsWith("-s 1.2.3.4/32 "));
+}
+
+TEST_F(CompileRulesTest, ProbabilitiesAreOneOfThoseThatAreLeft) {
+  for (int i = 1; i <= 4; ++i) AddEndpoint(StrCat("10.180.0.", i, ":80"));
+  CompiledRules rules = Compile();
+  const Rules& chain = rules.nat["KUBE-SVC-XPGD46QRK7WJZT7O"];
+  ASSERT_EQ(chain.size(), 5u);
+  EXPECT_THAT(chain[1], testing::HasSubstr("--probability 0.25000000000 "));
+  EXPECT_THAT(chain[2], testing::HasSubstr("--probability 0.33333333349 "));
+  EXPECT_THAT(chain[3], testing::HasSubstr("--probability 0.50000000000 "));
+  EXPECT_THAT(chain[4], testing::Not(testing::HasSubstr("statistic")));
+}
+
 // The compiler writes what the printer would: reading and printing changes no byte.
 TEST_F(CompileRulesTest, TheTextIsInIptablesSavesForm) {
   AddEndpoint("10.180.0.1:80");

@@ -143,10 +143,12 @@ TEST_F(EvaluateTest, ExplainSaysWhyEachRuleMatchedOrNot) {
   PacketTrace trace;
   Send(To("192.168.0.2:80"), &trace);
   const std::string text = TraceText(trace);
-  EXPECT_THAT(text, HasSubstr("#1 no match: -s 10.0.0.0/8 -j ACCEPT  <- source 203.0.113.9 is not "
-                              "10.0.0.0/8"));
+  EXPECT_THAT(text,
+              HasSubstr("#1 [0:0] no match: -s 10.0.0.0/8 -j ACCEPT  <- source 203.0.113.9 is not "
+                        "10.0.0.0/8"));
   EXPECT_THAT(text, HasSubstr("<- destination port 80 is not 81"));
-  EXPECT_THAT(text, HasSubstr("#3 matched: -p tcp -m tcp --dport 80 -j DROP"));
+  EXPECT_THAT(text, HasSubstr("#3 [1:60] matched: -p tcp -m tcp --dport 80 -j DROP  <- protocol is "
+                              "tcp, destination port 80 is 80"));
 }
 
 // The index must not change which rule is the first to match, in chains of all sorts of rules.

@@ -1,105 +1,138 @@
-// Our text against the real tool: iptables-restore and iptables-save in a network namespace of the
+// Our text against the real tools: iptables-restore and iptables-save in a network namespace of the
 // test's own. Skipped, loudly, where that is not allowed.
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 
 #include "messages/core/strings.h"
 #include "node/iptables/ruleset.h"
-#include "tests/node/iptables/cluster_fixture.h"
+#include "tests/node/iptables/kernel_net.h"
+#include "tests/node/iptables/random_cluster.h"
 
 namespace kubemu {
 namespace {
 
-class KernelTest : public testing::Test, protected ClusterFixture {
+using iptables::Ruleset;
+using iptables::Table;
+
+std::vector<Ipv4> KernelPods() {
+  std::vector<Ipv4> pods;
+  for (int i = 0; i < KernelNet::kPodCount; ++i) pods.push_back(KernelNet::Pod(i));
+  return pods;
+}
+
+class KernelTest : public testing::Test {
  protected:
   void SetUp() override {
-    namespace_ = StrCat("kubemu-ipt-", getpid());
-    if (std::system("command -v iptables-restore >/dev/null 2>&1") != 0) {
-      GTEST_SKIP() << "NOT TESTED against the kernel: iptables-restore is not installed";
-    }
-    if (std::system(StrCat("ip netns add ", namespace_, " 2>/dev/null").c_str()) != 0) {
-      GTEST_SKIP() << "NOT TESTED against the kernel: this user may not make network namespaces";
-    }
-    made_ = true;
-    if (Run("iptables -t nat -L").empty()) {
-      GTEST_SKIP() << "NOT TESTED against the kernel: it has no nat table";
+    if (!net_.missing().empty()) {
+      GTEST_SKIP() << "NOT TESTED against the kernel: " << net_.missing();
     }
   }
-  void TearDown() override {
-    if (made_) std::ignore = std::system(StrCat("ip netns del ", namespace_).c_str());
-    std::remove(InputFile().c_str());
-  }
 
-  std::string InputFile() const { return testing::TempDir() + namespace_ + ".rules"; }
-
-  // The output of a command run inside the namespace; "" if it failed.
-  std::string Run(const std::string& command) {
-    FILE* pipe =
-        popen(StrCat("ip netns exec ", namespace_, " sh -c '", command, "' 2>&1").c_str(), "r");
-    std::string output;
-    std::array<char, 4096> buffer;
-    for (size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-      output.append(buffer.data(), n);
-    }
-    const int code = pclose(pipe);
-    if (code != 0) std::printf("%s: %s\n", command.c_str(), output.c_str());
-    return code == 0 ? output + " " : "";
-  }
-
-  // What iptables-save prints of a table, from "*table" to "COMMIT".
-  std::string KernelSave(const std::string& table) {
-    const std::string output = Run("iptables-save -t " + table);
-    const size_t begin = output.find('*');
-    const size_t end = output.find("COMMIT\n");
-    if (begin == std::string::npos || end == std::string::npos) return output;
-    return output.substr(begin, end + 7 - begin);
-  }
-
-  void LoadBoth(const std::string& text, bool noflush, iptables::Ruleset* ruleset) {
-    std::ofstream(InputFile()) << text;
-    ASSERT_FALSE(
-        Run(StrCat("iptables-restore ", noflush ? "--noflush " : "", "< ", InputFile())).empty());
+  void LoadBoth(const std::string& text, bool noflush, Ruleset* ruleset) {
+    const std::string said = net_.Restore(text, noflush);
+    ASSERT_EQ(said, "") << text;
     const auto input = iptables::ParseRestore(text);
     ASSERT_TRUE(input.ok()) << input.status();
-    ASSERT_TRUE(ruleset->Restore(*input, noflush).ok());
+    const absl::Status status = ruleset->Restore(*input, noflush);
+    ASSERT_TRUE(status.ok()) << status;
   }
 
-  std::string namespace_;
-  bool made_ = false;
+  void ExpectSameSave(const Ruleset& ruleset) {
+    for (Table table : iptables::kAllTables) {
+      ASSERT_EQ(net_.Save(iptables::TableName(table)), ruleset.Save(table, false));
+    }
+  }
+
+  KernelNet net_;
 };
 
-TEST_F(KernelTest, TakesOurRulesAndGivesThemBackAsWePrintThem) {
-  for (int i = 1; i <= 10; ++i) AddEndpoint(StrCat("10.180.0.", i, ":80"), StrCat("node-", i % 3));
-  info.node_port = 30080;
-  info.load_balancer_ips = {Ip("1.2.3.4")};
-  info.source_ranges = {Net("203.0.113.0/25"), Net("192.168.0.0/24")};
-  info.external_ips = {Ip("198.51.100.7")};
-  info.external_policy_local = true;
-  info.affinity_seconds = 10800;
-  info.health_check_node_port = 31000;
-  iptables::Ruleset ruleset;
-  const proxy::CompiledRules first = Compile();
-  LoadBoth(proxy::RestoreText(first), false, &ruleset);
-  EXPECT_EQ(KernelSave("filter"), ruleset.Save(iptables::Table::kFilter, false));
-  EXPECT_EQ(KernelSave("nat"), ruleset.Save(iptables::Table::kNat, false));
+// Whole rule sets of random Services, and after each the changes of a few steps: the kernel gives
+// back, to the byte, what we print.
+TEST_F(KernelTest, TakesTheRulesOfRandomServicesAndGivesThemBackAsWePrintThem) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(StrCat("seed ", seed));
+    RandomCluster cluster(seed, KernelPods());
+    for (int i = 0; i < 12; ++i) cluster.AddService();
+    Ruleset ruleset;
+    proxy::CompiledRules before = cluster.Compile();
+    LoadBoth(proxy::RestoreText(before), false, &ruleset);
+    ExpectSameSave(ruleset);
+    for (int step = 0; step < 4; ++step) {
+      for (int i = 0; i < 3; ++i) cluster.ChangeOne();
+      proxy::CompiledRules after = cluster.Compile();
+      const std::string diff = proxy::DiffText(before, after);
+      if (!diff.empty()) LoadBoth(diff, true, &ruleset);
+      ExpectSameSave(ruleset);
+      before = std::move(after);
+    }
+    if (HasFatalFailure()) return;
+  }
+}
 
-  // A change: endpoints go, the Service becomes unreachable from here.
-  endpoints.resize(2);
-  endpoints[0].node = endpoints[1].node = "node-2";
-  info.affinity_seconds = 0;
-  const proxy::CompiledRules second = Compile();
-  LoadBoth(proxy::DiffText(first, second), true, &ruleset);
-  EXPECT_EQ(KernelSave("filter"), ruleset.Save(iptables::Table::kFilter, false));
-  EXPECT_EQ(KernelSave("nat"), ruleset.Save(iptables::Table::kNat, false));
+// What people put beside kube-proxy's rules, in all spellings that people use.
+constexpr char kForeign[] = R"(# a comment
+*filter
+:INPUT DROP [5:300]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:MINE - [0:0]
+[3:180] -A INPUT -p tcp --dport 22 -j ACCEPT
+-A INPUT ! -s 10.0.0.0/8 -d 192.168.0.0/16 -p udp --sport 1000:2000 ! --dport 53 -j DROP
+-A INPUT --protocol tcp --source 10.1.0.0/255.255.0.0 --destination-port 80 --jump ACCEPT
+-A INPUT -j ACCEPT -i eth+ ! -o lo0
+-A FORWARD -i eth+ ! -o lo0 -j ACCEPT
+-A INPUT -p icmp -j ACCEPT
+-A INPUT -p 17 -j ACCEPT
+-A INPUT ! -p tcp -j RETURN
+-A INPUT -m comment --comment "say \"hello\" to back\\slash, it's me" -j MINE
+-A INPUT -m comment --comment plain-word_1 -m mark ! --mark 0x1/0xff -m comment --comment "two" -j ACCEPT
+-A INPUT -m conntrack ! --ctstate NEW,INVALID -j ACCEPT
+-A INPUT -m addrtype ! --dst-type LOCAL --src-type LOCAL -j DROP
+-A INPUT -p tcp -m tcp --sport :1023 --dport 8000: -j REJECT --reject-with tcp-reset
+-A INPUT -j REJECT --reject-with icmp-host-unreachable
+-A INPUT -m recent --name seen --set
+-A INPUT -m recent --rcheck --seconds 5 --reap --name seen --rsource -j DROP
+-A INPUT -m statistic --mode random ! --probability 0.25 -j DROP
+-A INPUT -p sctp --dport 99 -j ACCEPT
+-A FORWARD -o cbr0 -j ACCEPT
+-A FORWARD -j MARK --set-mark 0x10/0x30
+-A FORWARD -j MARK --or-mark 16
+-A FORWARD -j MARK --and-mark 0xff
+-A FORWARD -j MARK --set-xmark 0x4000/0x0
+-A MINE -m mark --mark 7
+COMMIT
+*nat
+-A POSTROUTING -s 10.180.0.0/16 ! -d 10.180.0.0/16 -j MASQUERADE
+-A POSTROUTING -s 10.181.0.0/16 -j MASQUERADE --random-fully
+-A OUTPUT -p tcp -d 10.9.9.9 --dport 80 -j DNAT --to-destination 10.180.0.1:8080
+-A OUTPUT -d 10.9.9.8 -j DNAT --to-destination 10.180.0.2
+COMMIT
+)";
 
-  // And what the tool saved, we can read.
-  const auto saved = iptables::ParseRestore(KernelSave("nat"));
-  EXPECT_TRUE(saved.ok()) << saved.status();
+TEST_F(KernelTest, OtherPeoplesRulesAreReadAsTheToolReadsThem) {
+  std::string text = kForeign;
+  // -o says nothing in INPUT: the tool refuses it, we take it as it stands.
+  const std::string odd = "-A INPUT -j ACCEPT -i eth+ ! -o lo0\n";
+  text.erase(text.find(odd), odd.size());
+  Ruleset ruleset;
+  LoadBoth(text, false, &ruleset);
+  ExpectSameSave(ruleset);
+  for (Table table : iptables::kAllTables) {
+    const std::string saved = net_.Save(iptables::TableName(table), /*counters=*/true);
+    const auto input = iptables::ParseRestore(saved);
+    ASSERT_TRUE(input.ok()) << input.status() << "\n" << saved;
+    Ruleset again;
+    ASSERT_TRUE(again.Restore(*input, false).ok());
+    EXPECT_EQ(again.Save(table, false), net_.Save(iptables::TableName(table)));
+  }
+}
+
+TEST_F(KernelTest, WhatIsNotSupportedIsNamedWithItsLine) {
+  ASSERT_EQ(net_.Run("iptables -A INPUT -p tcp -j ACCEPT; iptables -A INPUT -j LOG --log-prefix x"),
+            "");
+  const auto input = iptables::ParseRestore(net_.Save("filter"));
+  ASSERT_FALSE(input.ok());
+  EXPECT_EQ(std::string(input.status().message()).substr(0, 7), "line 6:") << input.status();
+  EXPECT_NE(std::string(input.status().message()).find("LOG"), std::string::npos);
 }
 
 }  // namespace

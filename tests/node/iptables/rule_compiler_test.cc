@@ -146,6 +146,9 @@ TEST_F(RuleCompilerTest, BecomingLargeRewritesEveryService) {
     endpoint.address = {Ipv4(Ipv4(10, 181, 0, 0).bits() + static_cast<uint32_t>(i)), 80};
     many[other].push_back(endpoint);
   }
+  ServicePortInfo big = info;
+  big.cluster_ip = Ip("172.30.0.42");
+  map_.SetService("ns2/big", {{other, big}});
   map_.SetSlice("ns2/big-a", "ns2/big", many);
   const std::string text = compiler_.Partial(map_, node, map_.TakeChanged());
   EXPECT_THAT(text, HasSubstr("-A KUBE-SEP-SXIVWICOYRO3J4NJ -s 10.180.0.1/32 -j KUBE-MARK-MASQ"));

@@ -97,8 +97,8 @@ TEST(ParseRestore, SkipsCommentsAndRuleCounters) {
 }
 
 TEST(ParseRestore, ErrorsNameTheLineAndWhatIsNotSupported) {
-  EXPECT_EQ(ErrorOf("*mangle\nCOMMIT\n"),
-            "line 1: table \"mangle\" is not supported; filter and nat are");
+  EXPECT_EQ(ErrorOf("*broute\nCOMMIT\n"),
+            "line 1: table \"broute\" is not supported; filter and nat are (in: *broute)");
   EXPECT_THAT(ErrorOf("*nat\n:A - [0:0]\n-A A -m string --string x -j ACCEPT\nCOMMIT\n"),
               HasSubstr("line 3: match \"string\" is not supported"));
   EXPECT_THAT(ErrorOf("*nat\n-A OUTPUT --tos 3\nCOMMIT\n"),
@@ -119,6 +119,70 @@ TEST(ParseRestore, ErrorsNameTheLineAndWhatIsNotSupported) {
   EXPECT_THAT(ErrorOf("*nat\n-A OUTPUT !\nCOMMIT\n"), HasSubstr("not followed"));
   EXPECT_THAT(ErrorOf("*nat\n-A OUTPUT -j\nCOMMIT\n"), HasSubstr("needs a value"));
   EXPECT_THAT(ErrorOf("*nat\n-A\nCOMMIT\n"), HasSubstr("not a whole command"));
+}
+
+TEST(ParseRestore, TargetsThatAreNotSupportedAreNamedWithTheirLine) {
+  EXPECT_EQ(ErrorOf("*filter\n:MINE - [0:0]\n-A MINE -j LOG\nCOMMIT\n"),
+            "line 3: target \"LOG\" is not supported; ACCEPT, DROP, RETURN, REJECT, MARK, "
+            "MASQUERADE, DNAT and the names of chains are (in: -A MINE -j LOG)");
+  EXPECT_THAT(ErrorOf("*nat\n-A OUTPUT -p tcp -j REDIRECT --to-ports 15001\nCOMMIT\n"),
+              HasSubstr("line 2: target \"REDIRECT\""));
+  EXPECT_THAT(ErrorOf("*filter\n-A INPUT -g MINE\nCOMMIT\n"), HasSubstr("\"-g\""));
+}
+
+TEST(ParseRestore, Ip6tablesTextIsRefusedAsSuch) {
+  EXPECT_EQ(ErrorOf("*filter\n-A INPUT -s fd00::/8 -j ACCEPT\nCOMMIT\n"),
+            "line 2: \"-s fd00::/8\" is IPv6, which is not supported; this text is for ip6tables "
+            "(in: -A INPUT -s fd00::/8 -j ACCEPT)");
+  EXPECT_THAT(ErrorOf("*filter\n-A INPUT -j REJECT --reject-with icmp6-port-unreachable\nCOMMIT\n"),
+              HasSubstr("is IPv6"));
+}
+
+// iptables-save prints every table that somebody has touched.
+TEST(ParseRestore, TablesWithoutRulesAreSkipped) {
+  const absl::StatusOr<RestoreInput> input = ParseRestore(
+      "*raw\n:PREROUTING ACCEPT [1:2]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n*mangle\n:PREROUTING ACCEPT "
+      "[0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n*filter\n-A INPUT -j ACCEPT\nCOMMIT\n");
+  ASSERT_TRUE(input.ok()) << input.status();
+  ASSERT_EQ(input->size(), 1u);
+  EXPECT_EQ((*input)[0].table, Table::kFilter);
+  EXPECT_EQ(ErrorOf("*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n"),
+            "line 3: table \"mangle\" is not supported unless it has no rules and policy ACCEPT; "
+            "filter and nat are (in: -A FORWARD -j ACCEPT)");
+  EXPECT_THAT(ErrorOf("*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n"), HasSubstr("line 2: table \"raw\""));
+  EXPECT_THAT(ErrorOf("*raw\n:OUTPUT ACCEPT [0:0]\n"), HasSubstr("not ended by COMMIT"));
+}
+
+// Lines are shown in errors, but not without end.
+TEST(ParseRestore, LongLinesAreShownInPart) {
+  const std::string error = ErrorOf(
+      StrCat("*filter\n-A INPUT -j LOG --log-prefix ", std::string(1000, 'x'), "\nCOMMIT\n"));
+  EXPECT_THAT(error, HasSubstr("xxx...)"));
+  EXPECT_LT(error.size(), 400u);
+}
+
+TEST(ParseRestore, OptionsComeInAnyOrderAndSpelling) {
+  const auto one = ParseRule(
+      "-s 10.1.0.0/16 -d 10.2.0.1/32 -i eth0 -p tcp -m tcp --dport 80 -m comment --comment \"a b\" "
+      "-j ACCEPT");
+  const auto two = ParseRule(
+      "--jump ACCEPT --in-interface eth0 --protocol 6 --match tcp --destination-port 80:80 -m "
+      "comment --comment \"a\\ b\" --dst 10.2.0.1 --source 10.1.0.0/255.255.0.0");
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_EQ(RuleText(*two), RuleText(*one));
+  for (
+      const char* text : {
+          R"(-m comment --comment "say \"hi\" it\'s a back\\slash")",
+          R"(-m comment --comment plain -m mark ! --mark 0x1/0xff -m comment --comment "two words")",
+          R"(! -s 10.0.0.0/8 ! -d 10.9.0.0/16 ! -i lo ! -o cbr+ ! -p udp -j DROP)",
+          R"(-p udp -m udp ! --sport 1000:2000 --dport 0:1023 -j RETURN)",
+          R"(-j MARK --set-xmark 0x10/0x30)",
+      }) {
+    const auto rule = ParseRule(text);
+    ASSERT_TRUE(rule.ok()) << text << ": " << rule.status();
+    EXPECT_EQ(RuleText(*rule), text);
+  }
 }
 
 // No text, whatever it is, ends the program: every prefix and every one-byte change of a good one.

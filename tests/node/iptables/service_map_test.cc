@@ -52,7 +52,25 @@ TEST(ServiceMap, EndpointsOfAllSlicesAreMergedInTextOrder) {
   map.SetSlice("ns1/svc1-b", "ns1/svc1",
                {{kWeb, {Endpoint("10.0.0.9:80"), Endpoint("10.0.0.2:80")}}});
   EXPECT_THAT(Addresses(map), ElementsAre("10.0.0.10:80", "10.0.0.2:80", "10.0.0.9:80"));
-  EXPECT_EQ(map.endpoint_count(), 4u);
+}
+
+// As kube-proxy counts: each address once, and only what has rules (a headless Service has none).
+TEST(ServiceMap, CountsTheEndpointsOfServicesThatItHas) {
+  ServiceMap map;
+  ServicePortInfo info;
+  info.port = 80;
+  map.SetSlice("ns1/svc1-a", "ns1/svc1",
+               {{kWeb, {Endpoint("10.0.0.9:80"), Endpoint("10.0.0.10:80")}}});
+  EXPECT_EQ(map.endpoint_count(), 0u);
+  map.SetService("ns1/svc1", {{kWeb, info}});
+  EXPECT_EQ(map.endpoint_count(), 2u);
+  map.SetSlice("ns1/svc1-b", "ns1/svc1",
+               {{kWeb, {Endpoint("10.0.0.9:80"), Endpoint("10.0.0.2:80")}}});
+  EXPECT_EQ(map.endpoint_count(), 3u);
+  map.SetSlice("ns1/svc1-a", "", {});
+  EXPECT_EQ(map.endpoint_count(), 2u);
+  map.SetService("ns1/svc1", {});
+  EXPECT_EQ(map.endpoint_count(), 0u);
 }
 
 TEST(ServiceMap, ASliceMayMoveToAnotherService) {

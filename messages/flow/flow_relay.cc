@@ -1,5 +1,6 @@
 #include "messages/flow/flow_relay.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,12 @@ void FlowRelay::Refuse(const Message& message, bus::FlowClose::Reason reason, st
   env.outbox.SendAs(message.to, message.from, std::move(close));
 }
 
-uint64_t FlowRelay::Forward(const Message& message, std::string to, bus::FlowOpen next, Env& env) {
+bool FlowRelay::IsKnown(const Message& message) const {
+  return index_.contains(Key{message.from, message.As<bus::FlowOpen>().flow(), false});
+}
+
+uint64_t FlowRelay::Forward(const Message& message, std::string to, bus::FlowOpen next, Env& env,
+                            std::string prefix) {
   const auto& open = message.As<bus::FlowOpen>();
   const Key near_key{message.from, open.flow(), false};
   if (const auto known = index_.find(near_key); known != index_.end()) return known->second;
@@ -27,12 +33,40 @@ uint64_t FlowRelay::Forward(const Message& message, std::string to, bus::FlowOpe
   Flow& flow = flows_[id];
   flow.near = Side{message.from, open.flow()};
   flow.far = Side{to, id};
+  flow.credit = open.credit();
+  flow.prefix = std::move(prefix);
   index_.emplace(near_key, id);
   index_.emplace(Key{to, id, true}, id);
   next.set_flow(id);
   next.set_credit(open.credit());
   env.outbox.Send(std::move(to), std::move(next));
   return id;
+}
+
+uint64_t FlowRelay::RefusedFlow(const Message& message) const {
+  if (message.kind != bus::FLOW_CLOSE || !message.As<bus::FlowClose>().reply()) return 0;
+  const auto it = index_.find(Key{message.from, message.As<bus::FlowClose>().flow(), true});
+  if (it == index_.end() || flows_.find(it->second)->second.established) return 0;
+  return it->second;
+}
+
+std::vector<uint64_t> FlowRelay::UnestablishedTo(std::string_view process) const {
+  std::vector<uint64_t> flows;
+  for (const auto& [id, flow] : flows_) {
+    if (!flow.established && ProcessOf(flow.far.peer) == process) flows.push_back(id);
+  }
+  return flows;
+}
+
+void FlowRelay::Redirect(uint64_t id, std::string to, bus::FlowOpen next, bool tell, Env& env) {
+  Flow& flow = flows_.find(id)->second;
+  if (tell) SendClose(flow.far, false, bus::FlowClose::RESET, "another way was chosen", env);
+  index_.erase(Key{flow.far.peer, id, true});
+  flow.far = Side{to, id};
+  index_.emplace(Key{to, id, true}, id);
+  next.set_flow(id);
+  next.set_credit(flow.credit);
+  env.outbox.Send(std::move(to), std::move(next));
 }
 
 FlowRelay::Passed FlowRelay::Receive(const Message& message, Env& env) {
@@ -68,6 +102,7 @@ FlowRelay::Passed FlowRelay::Receive(const Message& message, Env& env) {
   if (message.kind == bus::FLOW_CREDIT) {
     passed.established = from_far && !std::exchange(flow.established, flow.established || from_far);
     bus::FlowCredit credit = message.As<bus::FlowCredit>();
+    if (from_far) credit.set_bytes(SendPrefix(id, flow, credit.bytes(), env));
     credit.set_flow(other.flow);
     credit.set_reply(from_far);
     env.outbox.Send(other.peer, std::move(credit));
@@ -79,6 +114,19 @@ FlowRelay::Passed FlowRelay::Receive(const Message& message, Env& env) {
   passed.reason = close.reason();
   Erase(id);
   return passed;
+}
+
+// Sends what `credit` allows of the prefix; what is left of the credit is the opener's.
+uint32_t FlowRelay::SendPrefix(uint64_t id, Flow& flow, uint32_t credit, Env& env) {
+  const size_t count = std::min<size_t>(credit, flow.prefix.size() - flow.prefix_sent);
+  if (count == 0) return credit;
+  bus::FlowData data;
+  data.set_flow(id);
+  data.set_offset(flow.prefix_sent);
+  data.set_data(flow.prefix.substr(flow.prefix_sent, count));
+  flow.prefix_sent += count;
+  env.outbox.Send(flow.far.peer, std::move(data));
+  return credit - static_cast<uint32_t>(count);
 }
 
 FlowRelay::Passed FlowRelay::PassData(uint64_t id, Flow& flow, bool from_far,
@@ -98,7 +146,13 @@ FlowRelay::Passed FlowRelay::PassData(uint64_t id, Flow& flow, bool from_far,
   }
   side.next_offset += data.data().size();
   side.fin = data.fin();
+  passed.bytes = data.data().size();
   bus::FlowData next = data;
+  if (!from_far && !flow.prefix.empty()) {
+    // An end without data needs no credit and may come before the whole prefix was allowed.
+    SendPrefix(id, flow, UINT32_MAX, env);
+    next.set_offset(data.offset() + flow.prefix.size());
+  }
   next.set_flow(other.flow);
   next.set_reply(from_far);
   env.outbox.Send(other.peer, std::move(next));

@@ -21,8 +21,10 @@ class FlowRelay {
 
   // Accepts the flow that `message` (a FlowOpen) opens and opens its continuation to `to`, with
   // the addresses of `next`. Returns the number of the flow on the far side, or 0 if kFlowsMax is
-  // reached: then the opener got FlowClose LIMIT. A doubled FlowOpen changes nothing.
-  uint64_t Forward(const Message& message, std::string to, bus::FlowOpen next, Env& env);
+  // reached: then the opener got FlowClose LIMIT. A doubled FlowOpen changes nothing. `prefix` (a
+  // PROXY header) goes to the far side before the opener's first byte.
+  uint64_t Forward(const Message& message, std::string to, bus::FlowOpen next, Env& env,
+                   std::string prefix = "");
 
   // Answers a FlowOpen with FlowClose.
   static void Refuse(const Message& message, bus::FlowClose::Reason reason, std::string detail,
@@ -31,6 +33,7 @@ class FlowRelay {
   // What became of a message given to Receive.
   struct Passed {
     uint64_t flow = 0;         // number of the flow on the far side; 0: no flow of this relay
+    uint64_t bytes = 0;        // of data that were passed on
     bool established = false;  // the far side has just accepted
     bool ended = false;        // both directions finished, or the flow was closed
     bus::FlowClose::Reason reason = bus::FlowClose::REASON_UNSPECIFIED;  // if it was closed
@@ -46,6 +49,18 @@ class FlowRelay {
   // told DONE instead. False if there is no such flow.
   bool Reset(uint64_t flow, bus::FlowClose::Reason reason, const std::string& detail, Env& env);
 
+  // For a hop that may choose again while the far side has not accepted.
+  // The flow that a FlowClose from the far side refuses; 0 if the message is anything else.
+  uint64_t RefusedFlow(const Message& message) const;
+  // The flows to `process` that it has not accepted yet.
+  std::vector<uint64_t> UnestablishedTo(std::string_view process) const;
+  // Opens the continuation anew, to another peer than before. `tell`: the old one hears FlowClose.
+  // REQUIRES: the flow is there and not established.
+  void Redirect(uint64_t flow, std::string to, bus::FlowOpen next, bool tell, Env& env);
+
+  // True if `message` (a FlowOpen) repeats one that is known.
+  bool IsKnown(const Message& message) const;
+
   size_t size() const { return flows_.size(); }
 
  private:
@@ -59,6 +74,9 @@ class FlowRelay {
     Side near;  // who opened it
     Side far;   // whom we opened it to
     bool established = false;
+    uint32_t credit = 0;     // that the opener gave the far side at once
+    std::string prefix;      // goes before the opener's data
+    size_t prefix_sent = 0;  // bytes of it
   };
   struct Key {
     std::string peer;
@@ -73,6 +91,7 @@ class FlowRelay {
   };
 
   Passed PassData(uint64_t id, Flow& flow, bool from_far, const Message& message, Env& env);
+  uint32_t SendPrefix(uint64_t id, Flow& flow, uint32_t credit, Env& env);
   void SendClose(const Side& side, bool reply, bus::FlowClose::Reason reason,
                  const std::string& detail, Env& env);
   void Erase(uint64_t id);

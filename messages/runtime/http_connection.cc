@@ -166,7 +166,7 @@ void HttpConnection::Dispatch() {
   Trace trace;
   const std::string_view session = View(parsed["Kubectl-Session"]);
   if (!session.empty()) trace.trace_id = StableHash(StrCat("kubectl-session ", session)) | 1;
-  door_->host_->Inject(client_, "master/apiserver", std::move(request), trace);
+  door_->host_->Inject(client_, door_->handler_, std::move(request), trace);
   if (buffer_.size() == 0) WaitReadable();
 }
 
@@ -290,7 +290,7 @@ void HttpConnection::Close() {
   door_->requests_.erase(request_);
   bus::HttpCancel cancel;
   cancel.set_request(std::exchange(request_, 0));
-  door_->host_->Inject(client_, "master/apiserver", std::move(cancel));
+  door_->host_->Inject(client_, door_->handler_, std::move(cancel));
 }
 
 }  // namespace kubemu

@@ -22,18 +22,19 @@ struct HttpDoor::Acceptor {
 };
 
 absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Listen(SocketAddress address, bool insecure,
-                                                           RuntimeHost* host,
+                                                           std::string handler, RuntimeHost* host,
                                                            asio::io_context& io) {
   auto socket = ListenOn(address, insecure, io);
   if (!socket.ok()) return socket.status();
   auto acceptor = std::make_unique<Acceptor>(*std::move(socket), io);
-  std::unique_ptr<HttpDoor> door(new HttpDoor(host, std::move(acceptor)));
+  std::unique_ptr<HttpDoor> door(new HttpDoor(std::move(handler), host, std::move(acceptor)));
   door->Accept();
   return door;
 }
 
-HttpDoor::HttpDoor(RuntimeHost* host, std::unique_ptr<Acceptor> acceptor)
-    : host_(host),
+HttpDoor::HttpDoor(std::string handler, RuntimeHost* host, std::unique_ptr<Acceptor> acceptor)
+    : handler_(std::move(handler)),
+      host_(host),
       acceptor_(std::move(acceptor)),
       address_(ToSocketAddress(acceptor_->socket->local_endpoint())) {}
 

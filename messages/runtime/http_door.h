@@ -20,11 +20,12 @@ namespace kubemu {
 
 class HttpConnection;
 
-// The HTTP door of the API server: HTTP/1.1 with keep-alive and pipelining on real sockets, one
-// HttpRequest message ("client/<program>" to "master/apiserver") per request, HttpResponse parts
+// The HTTP door of a process: HTTP/1.1 with keep-alive and pipelining on real sockets, one
+// HttpRequest message ("client/<program>" to the part that answers, such as "master/apiserver", or
+// "lb", which shows its figures) per request, HttpResponse parts
 // back into bytes. All requests of one kubectl run (they carry the same Kubectl-Session header)
 // share one trace. Has no logic of its own beyond HTTP's framing: a malformed request is answered
-// here, everything else by the API server.
+// here, everything else by that part.
 class HttpDoor {
  public:
   static constexpr size_t kHttpConnectionsMax = 4096;
@@ -36,9 +37,9 @@ class HttpDoor {
   static constexpr std::chrono::seconds kBodyTimeout{60};
   static constexpr std::chrono::seconds kIdleTimeout{90};
 
-  // Errors as ListenOn's. `host` is not owned.
+  // Errors as ListenOn's. `handler` is the part that answers. `host` is not owned.
   static absl::StatusOr<std::unique_ptr<HttpDoor>> Listen(SocketAddress address, bool insecure,
-                                                          RuntimeHost* host,
+                                                          std::string handler, RuntimeHost* host,
                                                           boost::asio::io_context& io);
   ~HttpDoor();
   HttpDoor(const HttpDoor&) = delete;
@@ -53,11 +54,12 @@ class HttpDoor {
   friend class HttpConnection;
   struct Acceptor;
 
-  HttpDoor(RuntimeHost* host, std::unique_ptr<Acceptor> acceptor);
+  HttpDoor(std::string handler, RuntimeHost* host, std::unique_ptr<Acceptor> acceptor);
   void Accept();
   void Sweep();
   uint64_t Register(HttpConnection* connection);
 
+  const std::string handler_;
   RuntimeHost* const host_;
   std::unique_ptr<Acceptor> acceptor_;
   SocketAddress address_;

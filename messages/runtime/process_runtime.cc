@@ -146,7 +146,7 @@ absl::Status ProcessRuntime::Impl::Start() {
 absl::Status ProcessRuntime::Impl::StartHttp() {
   const auto address = SocketAddress::Parse(options_.http_listen);
   if (!address.ok()) return address.status();
-  auto http = HttpDoor::Listen(*address, options_.insecure, this, io_);
+  auto http = HttpDoor::Listen(*address, options_.insecure, options_.http_handler, this, io_);
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   addresses_.http = http_->address().ToString();

@@ -34,9 +34,10 @@ class ProcessRuntime {
     std::string endpoint = "tcp://127.0.0.1:0";  // of the ROUTER
     std::string master;       // ZeroMQ endpoint of the master; "": this is the master, or alone
     std::string http_listen;  // "127.0.0.1:6443": opens the HTTP door; "": none
-    std::string journal_directory;  // "": no journal
-    bool insecure = false;          // other than loopback addresses are allowed
-    bool small_memory = false;      // gives memory back whenever a burst of work is over (nodes)
+    std::string http_handler = "master/apiserver";  // the part that answers there
+    std::string journal_directory;                  // "": no journal
+    bool insecure = false;                          // other than loopback addresses are allowed
+    bool small_memory = false;  // gives memory back whenever a burst of work is over (nodes)
     int parent_fd = -1;  // ends when this descriptor is at its end, unless a byte came before it
   };
 

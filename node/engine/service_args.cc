@@ -93,6 +93,10 @@ std::string ParseFlags(const std::vector<std::string>& args, Flags* flags) {
       flags->server.protocol = ServerSpec::Protocol::kEcho;
       continue;
     }
+    if (flag == "proxy-protocol") {
+      flags->server.proxy_protocol = true;
+      continue;
+    }
     const size_t equals = flag.find('=');
     const std::string_view name = flag.substr(0, equals);
     std::string_view value;

@@ -27,6 +27,8 @@ namespace kubemu {
 //   --on-term HOW        what SIGTERM does: exit (at once; the default), drain (takes no new
 //                        connection, answers what is asked with "Connection: close", ends when the
 //                        last connection has), ignore (until SIGKILL)
+//   --proxy-protocol     expects a PROXY header (version 1 or 2) at the beginning of a connection;
+//                        its answers end with a line "client: IP:PORT"
 //   --echo               speaks no HTTP: sends back what it gets
 //
 // A wrong flag makes a program that says what is wrong and exits with 2.

@@ -1,5 +1,7 @@
 #include "node/network/pod_servers.h"
 
+#include <algorithm>
+
 #include "messages/core/strings.h"
 #include "messages/flow/flow_relay.h"
 #include "messages/flow/http_response.h"
@@ -59,7 +61,8 @@ void PodServers::Open(const Message& message, NetPod* pod, Env& env) {
                                                              true, open.credit()),
                                               .pod = pod,
                                               .listener = &listener->second,
-                                              .client = Ipv4(open.source_ip()),
+                                              .client = {Ipv4(open.source_ip()),
+                                                         static_cast<uint16_t>(open.source_port())},
                                               .parser = {},
                                               .head = {},
                                               .call_text = {},
@@ -68,6 +71,7 @@ void PodServers::Open(const Message& message, NetPod* pod, Env& env) {
                       .first;
   index_.emplace(std::move(key), id);
   ++listener->second.connections;
+  if (listener->second.spec.proxy_protocol) it->second.proxy.emplace();
   it->second.end.Accept(env);
   if (!sweep_.IsSet()) sweep_.Set(env.now + kSweepInterval);
 }
@@ -110,14 +114,47 @@ void PodServers::OnData(Connections::iterator it, const Message& message, Env& e
     connection.end.Close(bus::FlowClose::RESET, "flow data was lost", env);
     return Erase(it);
   }
+  std::string after_header;
+  std::string_view bytes = data.data();
+  if (connection.proxy) {
+    after_header = data.data();
+    if (!TakeProxyHeader(connection, &after_header, data.fin(), env)) return Erase(it);
+    if (connection.proxy) return;  // there is more to come of it
+    bytes = after_header;
+  }
   if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
-    Echo(connection, data.data(), data.fin(), env);
+    Echo(connection, bytes, data.fin(), env);
   } else {
     if (!connection.busy) connection.trace = message.Context();
-    connection.parser.Append(data.data());
+    connection.parser.Append(bytes);
     Pump(it->first, connection, env);
   }
   EraseIfDone(it);
+}
+
+// Once the header is there, *data is what stands behind it. False: the connection was reset, for
+// who leaves the header out may not be who he says (proxy-protocol.txt, section 2).
+bool PodServers::TakeProxyHeader(Connection& connection, std::string* data, bool fin, Env& env) {
+  ProxyHeaderReader& reader = *connection.proxy;
+  const ProxyHeaderReader::Result result = reader.Append(*data);
+  if (result == ProxyHeaderReader::Result::kBad ||
+      (result == ProxyHeaderReader::Result::kNeedMore && fin)) {
+    if (connection.listener->log != nullptr) {
+      connection.listener->log->Append(
+          env.wall, StrCat(connection.client.ip.ToString(), " no PROXY header: reset"));
+    }
+    connection.end.Close(bus::FlowClose::RESET, "no PROXY header", env);
+    return false;
+  }
+  if (result == ProxyHeaderReader::Result::kNeedMore) {
+    connection.end.Consumed(data->size(), env);
+    return true;
+  }
+  connection.end.Consumed(data->size() - std::min(data->size(), reader.rest().size()), env);
+  if (reader.source()) connection.client = *reader.source();
+  *data = reader.rest();
+  connection.proxy.reset();
+  return true;
 }
 
 void PodServers::Echo(Connection& connection, std::string_view data, bool fin, Env& env) {
@@ -220,6 +257,11 @@ void PodServers::Answer(Connection& connection, Env& env) {
 // The path of most requests: the answer was rendered before.
 void PodServers::AnswerGood(Connection& connection, Env& env) {
   Listener& listener = *connection.listener;
+  if (listener.spec.proxy_protocol) {
+    return SendAnswer(connection, 200,
+                      StrCat(listener.spec.body, "client: ", connection.client.ToString(), "\n"),
+                      env);
+  }
   if (!connection.head.keep_alive || listener.closed) {
     return SendAnswer(connection, 200, listener.spec.body, env);
   }
@@ -258,7 +300,7 @@ void PodServers::WriteLog(Connection& connection, int status, size_t bytes, Env&
   if (connection.listener->log == nullptr) return;
   std::string line;
   line.reserve(96);
-  StrAppend(&line, connection.client.ToString(), " \"", connection.head.method, " ",
+  StrAppend(&line, connection.client.ip.ToString(), " \"", connection.head.method, " ",
             std::string_view(connection.head.target).substr(0, 200), "\" ", status, " ", bytes);
   connection.listener->log->Append(env.wall, line);
 }

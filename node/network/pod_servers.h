@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "messages/core/deadline.h"
 #include "messages/flow/flow_end.h"
 #include "messages/flow/http_request_parser.h"
+#include "messages/flow/proxy_header.h"
 #include "node/network/http_client.h"
 #include "node/network/net_pod.h"
 
@@ -65,7 +67,8 @@ class PodServers {
     FlowEnd end;
     NetPod* pod;
     Listener* listener;  // null: its process is gone, only the client's FIN is missing
-    Ipv4 client;
+    SocketAddress client;
+    std::optional<ProxyHeaderReader> proxy;  // set: its header has not come yet
     HttpRequestParser parser;
     HttpRequestHead head;
     bool busy = false;      // an answer is being worked on; `timer` or a call ends that
@@ -93,6 +96,7 @@ class PodServers {
   using Connections = std::map<uint64_t, Connection>;
 
   void OnData(Connections::iterator it, const Message& message, Env& env);
+  bool TakeProxyHeader(Connection& connection, std::string* data, bool fin, Env& env);
   void Echo(Connection& connection, std::string_view data, bool fin, Env& env);
   void Pump(uint64_t id, Connection& connection, Env& env);
   void Handle(uint64_t id, Connection& connection, Env& env);

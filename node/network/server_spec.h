@@ -31,6 +31,8 @@ struct ServerSpec {
   uint16_t port = 0;
   Protocol protocol = Protocol::kHttp;
   bool local_only = false;  // listens on 127.0.0.1: only the containers of its pod reach it
+  // A connection begins with a PROXY header, else it is reset; answers say who the client is.
+  bool proxy_protocol = false;
 
   // Of an HTTP server:
   std::string server;  // the Server header

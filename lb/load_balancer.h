@@ -5,31 +5,31 @@
 #include <map>
 #include <set>
 #include <string>
-#include <vector>
 
-#include "lb/address_pool.h"
+#include "lb/balancer.h"
+#include "lb/fronts.h"
 #include "lb/health.h"
-#include "messages/api/calls.h"
+#include "lb/nodes.h"
+#include "lb/settings.h"
 #include "messages/api/event_recorder.h"
 #include "messages/api/informer.h"
 #include "messages/component.h"
 #include "messages/core/ip.h"
-#include "messages/flow/flow_relay.h"
 
 namespace kubemu {
 
-// The load balancer outside the cluster, at address "lb". Gives each Service of type LoadBalancer
-// an address of its own, really listens there on each of its TCP ports, writes the address into
-// the Service's status, and passes each connection to the Service's node port on a node that
-// answers, node after node (round robin). The client's own address stays in the packet, as behind
-// a pass-through cloud load balancer.
+// The load balancer outside the cluster, at address "lb" (and "lb/health" for its checks). Gives
+// each Service of type LoadBalancer an address of its own (Fronts) and passes each connection to
+// the Service's node port on a node that answers health checks (HealthChecks) and that the
+// Service's policy picks (Balancer). The client's own address stays in the packet, as behind a
+// pass-through cloud load balancer. This class is the switchboard between them.
 class LoadBalancer : public Component {
  public:
   struct Options {
+    // For the Services; the first of them is lb's own, where its checks come from.
     Ipv4Network addresses{Ipv4(127, 2, 0, 0), 24};
+    bool http_checks = false;
   };
-
-  static constexpr Duration kRetryInterval = 1s;  // of a status write or a listen that failed
 
   explicit LoadBalancer(Options options);
 
@@ -38,45 +38,35 @@ class LoadBalancer : public Component {
   Time NextWake() const override;
 
  private:
-  struct Port {
-    uint16_t port = 0;
-    uint16_t node_port = 0;  // 0: the Service's own address and port are kept in the packet
-    bool listening = false;
-    uint64_t next_node = 0;  // round robin
-  };
-  // What a Service asks for and how far it is there.
-  struct Entry {
-    Ipv4 ip;
-    std::map<uint16_t, Port> ports;
-    bool writing = false;  // the status write is in flight
-    Trace trace;
+  // What was said about a Service, so that it is said once.
+  struct Known {
+    uint16_t health_port = 0;
+    std::set<std::string> complaints;
   };
 
   void OnService(const Informer::Change& change, Env& env);
   void OnNodes(Env& env);
-  void OnListenResult(const Message& message, Env& env);
-  void OnCallResult(const CallResult& result, Env& env);
-  void OnHealth(const NodeHealth::Change& change, Env& env);
+  void OnHealth(const std::vector<HealthChecks::Change>& changes, Env& env);
   void OnFlowOpen(const Message& message, Env& env);
+  void OnInspect(const Message& message, Env& env);
+  void OnHttp(const Message& message, Env& env);
+  void RecordNotices(Env& env);
 
-  void Ensure(const std::string& key, const Object& service, Env& env);
-  void Remove(const std::string& key, const Object& service, Env& env);
-  void SyncPorts(const Object& service, Entry& entry, Env& env);
-  void SyncStatus(const std::string& key, Entry& entry, Env& env);
-  void Retry(const std::string& key, Env& env);
-  std::string PickNode(Port& port) const;
+  // What is checked follows from the nodes and from the Services' health ports.
+  void SyncTargets(Env& env);
+  void UseHealthPort(uint16_t port, int change, Env& env);
 
-  AddressPool pool_;
-  Informer services_;
-  Informer nodes_;
-  Calls calls_;
   EventRecorder events_;
-  NodeHealth health_;
-  FlowRelay flows_;
-  std::map<std::string, Entry> entries_;            // by Service key
-  std::map<SocketAddress, std::string> listeners_;  // to Service key
-  std::map<std::string, Ipv4> backends_;            // nodes that may get traffic
-  std::map<std::string, Time> retries_;             // Service key: when to try again
+  Informer services_;
+  Informer node_objects_;
+  LbNodes nodes_;
+  Fronts fronts_;
+  HealthChecks health_;
+  Balancer balancer_;
+  std::map<std::string, Known> known_;    // by Service key
+  std::map<uint16_t, int> health_ports_;  // and how many Services use each
+  std::map<std::string, std::string> node_complaints_;
+  uint64_t strangers_ = 0;  // connections to addresses of no Service
 };
 
 }  // namespace kubemu

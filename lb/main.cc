@@ -16,9 +16,11 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  kubemu-lb --master tcp://127.0.0.1:7100\n"
-      "  kubemu-lb --master tcp://127.0.0.1:7100 --addresses 127.2.1.0/24 --data /tmp/lb");
+      "  kubemu-lb --master tcp://127.0.0.1:7100 --addresses 127.2.1.0/24 --data /tmp/lb\n"
+      "  kubemu-lb --metrics 127.0.0.1:8405    # curl http://127.0.0.1:8405/metrics");
   CommonFlags flags;
   flags.runtime.process = "lb";
+  flags.runtime.http_handler = "lb";
   flags.runtime.master = "tcp://127.0.0.1:7100";
   std::string addresses = "127.2.0.0/24";
   AddCommonFlags(app, &flags);
@@ -26,6 +28,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--addresses", addresses, "network to take the Services' addresses from")
       ->capture_default_str();
+  app.add_option("--metrics", flags.runtime.http_listen,
+                 "address for Prometheus: HTTP, path /metrics (default: none)");
   if (const auto exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
 
   LoadBalancer::Options options;

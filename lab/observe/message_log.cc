@@ -20,10 +20,11 @@ bool AddressMatches(const std::string& pattern, const std::string& address) {
 
 // Messages that begin a trace nobody asked for: what runs on a timer.
 bool BeginsBackground(const SeenMessage& message) {
-  return message.kind == "HealthCheck" || message.kind == "WatchRequest" ||
-         message.kind == "LinkUp" || message.kind == "LinkDown" || message.kind == "Hello" ||
-         message.kind == "PeerEndpoint" || message.kind == "EngineStatusRequest" ||
-         message.kind == "StoreCompact" || message.what.starts_with("BOOKMARK") ||
+  return message.from == "lb/health" || message.kind == "HealthCheck" ||
+         message.kind == "WatchRequest" || message.kind == "LinkUp" || message.kind == "LinkDown" ||
+         message.kind == "Hello" || message.kind == "PeerEndpoint" ||
+         message.kind == "EngineStatusRequest" || message.kind == "StoreCompact" ||
+         message.what.starts_with("BOOKMARK") ||
          message.what.find(" leases kube-node-lease/") != std::string::npos;
 }
 

@@ -67,6 +67,8 @@ TEST(MessageLog, CountsGapsAndTellsWhyAMessageWasLost) {
 TEST(MessageFilter, HidesBackgroundUnlessAskedAndMatchesAddressesByTheirParts) {
   MessageLog log;
   log.Add({Record(bus::JournalRecord::SENT, 1, 1, "lb", "node-1/kube-proxy", bus::HEALTH_CHECK, ""),
+           Record(bus::JournalRecord::SENT, 3, 1, "lb/health", "node-1/iptables", bus::FLOW_OPEN,
+                  "127.2.0.0:32768 -> 127.1.0.1:10256"),
            Record(bus::JournalRecord::SENT, 2, 2, "node-1/iptables", "node-10/iptables",
                   bus::FLOW_OPEN, "x", 2)});
   const auto count = [&log](const MessageFilter& filter) {
@@ -75,7 +77,7 @@ TEST(MessageFilter, HidesBackgroundUnlessAskedAndMatchesAddressesByTheirParts) {
     return matches;
   };
   EXPECT_EQ(count({}), 1);
-  EXPECT_EQ(count({.background = true}), 2);
+  EXPECT_EQ(count({.background = true}), 3);
   EXPECT_EQ(count({.to = "node-1"}), 0);  // node-10 is another node
   EXPECT_EQ(count({.from = "node-1"}), 1);
   EXPECT_EQ(count({.kind = "flowopen"}), 1);

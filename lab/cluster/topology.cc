@@ -132,6 +132,10 @@ std::string Topology::BalancerEndpoint() const {
   return StrCat("tcp://127.", 2 * block + 2, ".1.1:", kBalancerBusPort);
 }
 
+std::string Topology::BalancerMetrics() const {
+  return StrCat("127.", 2 * block + 2, ".1.1:", kBalancerMetricsPort);
+}
+
 ClusterProcess* Topology::Find(const std::string& name) {
   for (ClusterProcess& process : processes) {
     if (process.name == name) return &process;

@@ -72,6 +72,9 @@ struct Topology {
   std::string BalancerPool() const;
   static constexpr int kBalancerBusPort = 7200;
   std::string BalancerEndpoint() const;  // lb's ZeroMQ endpoint
+  // Where lb shows its figures to Prometheus: an address of lb's own beside the pool.
+  static constexpr int kBalancerMetricsPort = 8405;  // HAProxy's usual one
+  std::string BalancerMetrics() const;               // "127.2.1.1:8405"
 
   ClusterProcess* Find(const std::string& name);
   // Replaces the process of the same name.

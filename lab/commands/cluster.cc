@@ -99,6 +99,10 @@ bool AnyRunning(const Topology& topology) {
   return false;
 }
 
+std::string MetricsUrl(const Topology& topology) {
+  return StrCat("http://", topology.BalancerMetrics(), "/metrics");
+}
+
 boost::json::object StatusJson(const Topology& topology, const ClusterPaths& paths) {
   boost::json::array processes;
   for (const ClusterProcess& process : topology.processes) {
@@ -112,6 +116,7 @@ boost::json::object StatusJson(const Topology& topology, const ClusterPaths& pat
           {"api", StrCat("http://", topology.api)},
           {"endpoint", topology.endpoint},
           {"loadBalancerAddresses", topology.BalancerPool()},
+          {"loadBalancerMetrics", MetricsUrl(topology)},
           {"timeScale", topology.time_scale},
           {"processes", processes}};
 }
@@ -217,6 +222,8 @@ void Status(CommandContext& context) {
   std::printf("%-12s %-8s %-8s %-22s %s\n", "NAME", "PID", "STATE", "ADDRESS", "READY");
   for (const ClusterProcess& process : topology->processes) {
     std::string node_ready;
+    // lb has no readiness, but figures to look at.
+    if (process.name == "lb") node_ready = MetricsUrl(*topology);
     if (ready.ok() && ready->contains(process.name)) node_ready = ready->at(process.name);
     std::printf("%-12s %-8d %-8s %-22s %s\n", process.name.c_str(), process.pid,
                 process.State().c_str(), process.address.c_str(), node_ready.c_str());

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "messages/core/strings.h"
-#include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
 
 namespace kubemu {
@@ -30,12 +29,6 @@ uint64_t CheckClient::Start(const std::string& node, SocketAddress to, Env& env)
   checks_.emplace(flow, Check{StrCat("GET /healthz HTTP/1.1\r\nHost: ", to.ToString(),
                                      "\r\nUser-Agent: kubemu-lb\r\nConnection: close\r\n\r\n"),
                               FlowEnd(kCheckAddress, peer, flow, false, 0), HttpResponseReader()});
-  if (!over_http_) {
-    bus::HealthCheck check;
-    check.set_number(flow);
-    env.outbox.SendAs(kCheckAddress, node + "/kube-proxy", std::move(check));
-    return flow;
-  }
   bus::FlowOpen open;
   open.set_flow(flow);
   open.set_protocol(bus::TCP);
@@ -52,19 +45,12 @@ uint64_t CheckClient::Start(const std::string& node, SocketAddress to, Env& env)
 void CheckClient::Cancel(uint64_t flow, Env& env) {
   const auto it = checks_.find(flow);
   if (it == checks_.end()) return;
-  if (over_http_) {
-    it->second.end.Close(bus::FlowClose::TIMED_OUT, "the health check took too long", env);
-  }
+  it->second.end.Close(bus::FlowClose::TIMED_OUT, "the health check took too long", env);
   checks_.erase(it);
 }
 
 std::optional<CheckClient::Result> CheckClient::Receive(const Message& message, Env& env) {
   uint64_t flow = 0;
-  if (message.kind == bus::HEALTH_CHECK_RESULT) {
-    const auto& result = message.As<bus::HealthCheckResult>();
-    if (checks_.erase(result.number()) == 0) return std::nullopt;
-    return Result{result.number(), result.healthy(), result.healthy() ? "200 OK" : "unhealthy"};
-  }
   if (message.kind == bus::FLOW_DATA) {
     flow = message.As<bus::FlowData>().flow();
   } else if (message.kind == bus::FLOW_CREDIT) {

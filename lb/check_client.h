@@ -24,9 +24,8 @@ class CheckClient {
   static constexpr uint16_t kFirstPort = 32768;  // of those it connects from, as Linux' default
   static constexpr uint16_t kLastPort = 60999;
 
-  // `self`: lb's own IP, that checks come from. Not over HTTP, kube-proxy is asked with
-  // HealthCheck.
-  CheckClient(Ipv4 self, bool over_http) : self_(self), over_http_(over_http) {}
+  // `self`: lb's own IP, that checks come from.
+  explicit CheckClient(Ipv4 self) : self_(self) {}
 
   // Returns the check's number, never 0.
   uint64_t Start(const std::string& node, SocketAddress to, Env& env);
@@ -52,7 +51,6 @@ class CheckClient {
   std::optional<Result> OnData(uint64_t flow, Check& check, const bus::FlowData& data, Env& env);
 
   const Ipv4 self_;
-  const bool over_http_;
   uint64_t next_flow_ = 1;
   uint16_t next_port_ = kFirstPort;
   std::map<uint64_t, Check> checks_;  // by flow

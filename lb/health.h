@@ -56,7 +56,7 @@ class HealthChecks {
     std::string reason;
   };
 
-  HealthChecks(Ipv4 self, bool over_http) : client_(self, over_http) {}
+  explicit HealthChecks(Ipv4 self) : client_(self) {}
 
   // What to check from now on, and at which address. The rest is forgotten.
   void SetTargets(const std::map<Target, Ipv4>& targets, Env& env);

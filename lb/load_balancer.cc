@@ -45,7 +45,7 @@ LoadBalancer::LoadBalancer(Options options)
       services_(1, {.kind = &KindOf<Service>()}),
       node_objects_(2, {.kind = &KindOf<Node>()}),
       fronts_(options.addresses, &services_, &events_),
-      health_(options.addresses.base(), options.http_checks) {}
+      health_(options.addresses.base()) {}
 
 void LoadBalancer::Receive(const Message& message, Env& env) {
   if (message.to == kCheckAddress) return OnHealth(health_.Receive(message, env), env);

@@ -28,7 +28,6 @@ class LoadBalancer : public Component {
   struct Options {
     // For the Services; the first of them is lb's own, where its checks come from.
     Ipv4Network addresses{Ipv4(127, 2, 0, 0), 24};
-    bool http_checks = false;
   };
 
   explicit LoadBalancer(Options options);

@@ -29,7 +29,7 @@ Duration TimeUntilOut(LbWorld& world, Health health) {
 
 TEST(HealthChecks, ACheckIsAPlainHttpGetToTheNodesAddress) {
   Random random(1);
-  HealthChecks checks(Ipv4(127, 2, 0, 0), true);
+  HealthChecks checks(Ipv4(127, 2, 0, 0));
   Outbox outbox("lb", {});
   Env env{Time{}, WallTime{}, random, outbox};
   checks.SetTargets({{{"node-1", 10256}, Ipv4(127, 1, 0, 1)}}, env);

@@ -120,7 +120,7 @@ class LbWorld {
   void Note(const Message& message);
   void Watched(uint64_t stream, Object object, bus::WatchEvent::Type type);
 
-  LoadBalancer lb_{LoadBalancer::Options{.http_checks = true}};
+  LoadBalancer lb_{LoadBalancer::Options{}};
   Random random_{1};
   Time now_{};
   uint64_t opening_ = 0;  // the client's flow that is being opened

@@ -7,6 +7,7 @@
 #include "lb/status_report.h"
 #include "messages/api/kinds.h"
 #include "messages/api/labels.h"
+#include "messages/api/node_facts.h"
 #include "messages/core/strings.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
@@ -23,7 +24,6 @@ using k8s::core::v1::Node;
 using k8s::core::v1::Service;
 
 constexpr char kBus[] = "lb/bus";
-constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
 
 void TellBus(const std::string& name, const Object& node, Env& env) {
   const std::string* endpoint = FindEntry(node.meta().annotations(), kEndpointAnnotation);

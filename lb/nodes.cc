@@ -4,6 +4,7 @@
 
 #include "lb/settings.h"
 #include "messages/api/labels.h"
+#include "messages/api/node_facts.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/core_node.pb.h"
 #include "messages/proto/k8s/meta.pb.h"
@@ -14,14 +15,6 @@ namespace {
 // Well-known names: k8s.io/api/core/v1 and cloud-provider/controllers/service.
 constexpr char kExcludeLabel[] = "node.kubernetes.io/exclude-from-external-load-balancers";
 constexpr char kToBeDeletedTaint[] = "ToBeDeletedByClusterAutoscaler";
-
-std::optional<Ipv4> InternalAddress(const k8s::core::v1::Node& node) {
-  for (const auto& address : node.status().addresses()) {
-    const absl::StatusOr<Ipv4> ip = Ipv4::Parse(address.address());
-    if (address.type() == "InternalIP" && ip.ok()) return *ip;
-  }
-  return std::nullopt;
-}
 
 std::string WhyExcluded(const k8s::core::v1::Node& node) {
   if (node.metadata().has_deletion_timestamp()) return "it is being deleted";

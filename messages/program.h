@@ -1,6 +1,8 @@
 #ifndef KUBEMU_MESSAGES_PROGRAM_H_
 #define KUBEMU_MESSAGES_PROGRAM_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace kubemu {
@@ -19,6 +21,11 @@ class Program {
   // Makes durable what this turn wrote. Called after every turn, before its messages leave; if it
   // fails, they do not leave and the process ends.
   virtual absl::Status Commit() { return absl::OkStatus(); }
+
+  // A line for whoever runs the process, of something that no API object can tell; "": nothing.
+  // Each is given once. Asked for after every turn; a process writes it to its log, at a limited
+  // rate.
+  virtual std::string TakeComplaint() { return ""; }
 };
 
 }  // namespace kubemu

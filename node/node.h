@@ -30,6 +30,7 @@ class Node : public Program {
         iptables_({.node = name_}) {}
 
   void AddTo(Process& process) override;
+  std::string TakeComplaint() override { return kubelet_.TakeComplaint(); }
 
  private:
   static KubeProxy::Options ProxyOptions(const Options& options) {

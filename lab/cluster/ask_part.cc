@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "lab/cluster/api_client.h"
+#include "messages/api/node_facts.h"
 #include "messages/core/strings.h"
 #include "messages/inspect.h"
 #include "messages/process.h"
@@ -14,7 +15,6 @@
 namespace kubemu {
 namespace {
 
-constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
 constexpr Duration kAskAgain = 1s;
 constexpr Time kGiveUp = Time(5s);
 // Another command may be speaking with the same process as "lab" just now.

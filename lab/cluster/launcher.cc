@@ -182,11 +182,10 @@ absl::Status Launcher::StartNodes(Topology* topology) {
 absl::Status Launcher::StartBalancer(Topology* topology) {
   if (ClusterProcess* lb = topology->Find("lb"); lb && lb->IsRunning()) return absl::OkStatus();
   std::vector<std::string> arguments = DataFlags(paths_, *topology);
-  arguments.insert(arguments.end(),
-                   {"--endpoint", topology->BalancerEndpoint(), "--master", topology->endpoint,
-                    "--addresses", topology->BalancerPool(), "--metrics",
-                    topology->BalancerMetrics(), "--time-scale",
-                    std::to_string(topology->time_scale)});
+  arguments.insert(arguments.end(), {"--endpoint", topology->BalancerEndpoint(), "--master",
+                                     topology->endpoint, "--addresses", topology->BalancerPool(),
+                                     "--metrics", topology->BalancerMetrics(), "--time-scale",
+                                     std::to_string(topology->time_scale)});
   return Start(topology, "lb", "kubemu-lb", arguments, topology->BalancerPool());
 }
 

@@ -26,8 +26,9 @@ bool WaitsForServiceAccount(const ApiCall& call, const Cache& cache);
 
 // A node process may touch only what belongs to its node (NodeRestriction and the Node
 // authorizer). `call.process` says who asks; `old` is what the write is about, none if there is no
-// such object. Everyone else may do everything.
-std::optional<ApiStatus> AuthorizeNode(const ApiCall& call, const Object& old);
+// such object. Secrets and ConfigMaps it may get one by one, those that its pods refer to. Everyone
+// else may do everything.
+std::optional<ApiStatus> AuthorizeNode(const ApiCall& call, const Object& old, const Cache& cache);
 
 // True for processes that are nodes: all but the master, the load balancer, the laboratory and
 // clients of the HTTP face ("").

@@ -242,7 +242,7 @@ void ApiServer::OnWatchRequest(const Message& message, Env& env) {
   };
   if (call.kind == nullptr)
     return refuse(api_error::BadRequest(StrCat("there is no kind ", request.kind())));
-  if (auto refused = AuthorizeNode(call, Object())) return refuse(*refused);
+  if (auto refused = AuthorizeNode(call, Object(), cache_)) return refuse(*refused);
   OrStatus<Filter> filter = Filter::Make(call);
   if (!filter.ok()) return refuse(filter.status());
   Watches::Options options;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "master/apiserver/field_validation.h"
 #include "messages/object.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/k8s/meta_request.pb.h"
@@ -80,7 +81,7 @@ struct ApiCall {
   Object object;  // of CREATE and UPDATE; Binding, Scale, Eviction ... for subresources
   bus::PatchType patch_type = bus::PATCH_TYPE_UNSPECIFIED;
   std::string patch;  // JSON text
-  bool strict = false;
+  FieldValidation field_validation = FieldValidation::kIgnore;
   bool dry_run = false;
   bool force = false;
 

@@ -9,8 +9,10 @@ namespace kubemu {
 
 void SendAnswer(const Caller& caller, ApiAnswer answer, Env& env) {
   if (caller.face == Caller::Face::kHttp) {
+    std::vector<std::string> warnings = caller.warnings;
+    warnings.insert(warnings.end(), answer.warnings.begin(), answer.warnings.end());
     env.outbox.Send(caller.address, EncodeAnswer(caller.request, answer, *caller.kind,
-                                                 caller.format, caller.warnings, env.wall));
+                                                 caller.format, warnings, env.wall));
     return;
   }
   if (caller.face != Caller::Face::kBus) return;

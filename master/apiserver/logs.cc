@@ -7,6 +7,8 @@
 #include "master/apiserver/filter.h"
 #include "master/apiserver/http/encode.h"
 #include "master/apiserver/write_plan.h"
+#include "messages/api/field_errors.h"
+#include "messages/api/json_values.h"
 #include "messages/api/status.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/core_pod.pb.h"
@@ -34,7 +36,46 @@ OrStatus<std::string> ContainerOf(const Pod& pod, std::string_view wanted) {
                                       StrJoin(names, " "), "]"));
 }
 
-bus::LogRequest ToRequest(const HttpTarget& target, const ResourcePath& path) {
+// The options that are numbers, as Go reads them, and what Kubernetes asks of them.
+std::optional<ApiStatus> CheckOptions(const HttpTarget& target, const std::string& pod) {
+  constexpr const char* kPositive = "must be greater than 0";
+  FieldErrorList errors;
+  const auto check = [&](const char* name, int64_t least, std::string_view complaint) {
+    int64_t number = least;
+    if (target.Has(name) && !ParseInteger(target.Get(name), &number)) return false;
+    if (number < least) errors.Invalid(FieldPath(name), number, complaint);
+    return true;
+  };
+  const char* bad = nullptr;
+  if (!check("tailLines", 0, "must be greater than or equal to 0")) bad = "tailLines";
+  if (!check("limitBytes", 1, kPositive)) bad = "limitBytes";
+  if (!check("sinceSeconds", 1, kPositive)) bad = "sinceSeconds";
+  if (bad != nullptr) {
+    return api_error::BadRequest(
+        StrCat("strconv.ParseInt: parsing ", Quoted(target.Get(bad)), ": invalid syntax"));
+  }
+  Timestamp since;
+  if (target.Has("sinceTime")) {
+    const absl::Status parsed = ParseRfc3339(target.Get("sinceTime"), &since);
+    if (!parsed.ok()) return api_error::BadRequest(std::string(parsed.message()));
+    if (target.Has("sinceSeconds")) {
+      errors.Forbidden(FieldPath(),
+                       "at most one of `sinceTime` or `sinceSeconds` may be specified");
+    }
+  }
+  if (errors.empty()) return std::nullopt;
+  return api_error::Invalid("", "PodLogOptions", pod, errors);
+}
+
+// How long ago `text` (RFC 3339) was, rounded up: a line that was asked for is never left out.
+int64_t SecondsSince(std::string_view text, WallTime wall) {
+  Timestamp since;
+  if (!ParseRfc3339(text, &since).ok()) return 0;
+  const auto now = std::chrono::ceil<std::chrono::seconds>(wall.time_since_epoch());
+  return std::max<int64_t>(now.count() - since.seconds, 0);
+}
+
+bus::LogRequest ToRequest(const HttpTarget& target, const ResourcePath& path, WallTime wall) {
   bus::LogRequest log;
   log.set_namespace_(path.ns);
   log.set_pod(path.name);
@@ -43,6 +84,7 @@ bus::LogRequest ToRequest(const HttpTarget& target, const ResourcePath& path) {
   log.set_timestamps(target.Flag("timestamps"));
   if (target.Has("tailLines")) log.set_tail_lines(target.Number("tailLines"));
   if (target.Has("sinceSeconds")) log.set_since_seconds(target.Number("sinceSeconds"));
+  if (target.Has("sinceTime")) log.set_since_seconds(SecondsSince(target.Get("sinceTime"), wall));
   return log;
 }
 
@@ -53,6 +95,7 @@ void Logs::Start(const std::string& client, const bus::HttpRequest& request,
   const auto fail = [&](const ApiStatus& status) {
     env.outbox.Send(client, EncodeStatus(request.request(), status));
   };
+  if (const auto error = CheckOptions(target, path.name)) return fail(*error);
   const Object object = cache.Find(*path.kind, path.ns, path.name);
   if (!object) return fail(NotFoundStatus(*path.kind, path.name));
   const Pod& pod = object.As<Pod>();
@@ -63,12 +106,13 @@ void Logs::Start(const std::string& client, const bus::HttpRequest& request,
   }
   if (streams_.size() >= kStreamsMax)
     return fail(api_error::TooManyRequests("too many logs are being read", 1));
-  bus::LogRequest log = ToRequest(target, path);
+  bus::LogRequest log = ToRequest(target, path, env.wall);
   const uint64_t id = next_++;
   log.set_request(id);
   log.set_container(*container);
   const std::string& node = pod.spec().node_name();
-  streams_[id] = Stream{client, request.request(), node, false, env.now + kTimeout};
+  const int64_t limit = target.Has("limitBytes") ? target.Number("limitBytes") : kUnlimited;
+  streams_[id] = Stream{client, request.request(), node, limit, false, env.now + kTimeout};
   env.outbox.Send(node + "/kubelet", std::move(log));
 }
 
@@ -97,19 +141,30 @@ void Logs::Receive(const std::string& kubelet, const bus::LogResponse& response,
     part = PlainResponse(stream.request, 200, "text/plain", "");
   stream.deadline = kNever;
   part.set_request(stream.request);
-  part.set_body(response.data());
-  part.set_last(response.last());
+  std::string data = response.data();
+  if (static_cast<int64_t>(data.size()) > stream.bytes_left)
+    data.resize(static_cast<size_t>(stream.bytes_left));
+  stream.bytes_left -= static_cast<int64_t>(data.size());
+  const bool cut = stream.bytes_left == 0;
+  part.set_body(std::move(data));
+  part.set_last(response.last() || cut);
   env.outbox.Send(stream.client, std::move(part));
-  if (response.last()) streams_.erase(it);
+  if (cut && !response.last()) Stop(it->first, stream, env);
+  if (response.last() || cut) streams_.erase(it);
+}
+
+// The kubelet need not go on.
+void Logs::Stop(uint64_t id, const Stream& stream, Env& env) {
+  bus::LogRequest cancel;
+  cancel.set_request(id);
+  cancel.set_cancel(true);
+  env.outbox.Send(stream.node + "/kubelet", std::move(cancel));
 }
 
 void Logs::Cancel(const std::string& client, uint64_t request, Env& env) {
   for (auto it = streams_.begin(); it != streams_.end(); ++it) {
     if (it->second.client != client || it->second.request != request) continue;
-    bus::LogRequest cancel;
-    cancel.set_request(it->first);
-    cancel.set_cancel(true);
-    env.outbox.Send(it->second.node + "/kubelet", std::move(cancel));
+    Stop(it->first, it->second, env);
     streams_.erase(it);
     return;
   }

@@ -2,6 +2,7 @@
 #define KUBEMU_MASTER_APISERVER_LOGS_H_
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -34,14 +35,17 @@ class Logs {
   Time NextWake() const;
 
  private:
+  static constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
   struct Stream {
     std::string client;
     uint64_t request = 0;
     std::string node;
-    bool open = false;  // status and headers were sent
+    int64_t bytes_left = kUnlimited;  // ?limitBytes
+    bool open = false;                // status and headers were sent
     Time deadline = kNever;
   };
   void Fail(const Stream& stream, const ApiStatus& status, Env& env);
+  void Stop(uint64_t id, const Stream& stream, Env& env);
 
   uint64_t next_ = 1;
   std::map<uint64_t, Stream> streams_;

@@ -1,5 +1,6 @@
 #include "master/apiserver/admission.h"
 #include "master/apiserver/filter.h"
+#include "master/apiserver/pod_references.h"
 #include "master/apiserver/write_plan.h"
 #include "messages/api/kinds.h"
 #include "messages/api/status.h"
@@ -14,9 +15,11 @@ namespace kubemu {
 namespace {
 
 using k8s::coordination::v1::Lease;
+using k8s::core::v1::ConfigMap;
 using k8s::core::v1::Event;
 using k8s::core::v1::Node;
 using k8s::core::v1::Pod;
+using k8s::core::v1::Secret;
 
 bool IsRead(Action action) {
   return action == Action::kGet || action == Action::kList || action == Action::kWatch;
@@ -61,6 +64,19 @@ std::optional<ApiStatus> WriteOwn(const ApiCall& call, const std::string& ns) {
                              call.process));
 }
 
+// A node sees what its pods are made of, nothing else (node_authorizer.go).
+std::optional<ApiStatus> ReadConfig(const ApiCall& call, const Cache& cache) {
+  if (call.action != Action::kGet)
+    return Refuse(call, "a node can only get what its pods refer to, one by one");
+  const Cache::Range pods = cache.In(KindOf<Pod>(), call.ns);
+  for (auto it = pods.begin; it != pods.end; ++it) {
+    if (NodeNameOf(it->second) == call.process &&
+        RefersTo(it->second.As<Pod>().spec(), *call.kind, call.name))
+      return std::nullopt;
+  }
+  return Refuse(call, "no pod on the node refers to it");
+}
+
 }  // namespace
 
 bool IsNodeProcess(std::string_view process) {
@@ -68,12 +84,13 @@ bool IsNodeProcess(std::string_view process) {
          process != "client";
 }
 
-std::optional<ApiStatus> AuthorizeNode(const ApiCall& call, const Object& old) {
+std::optional<ApiStatus> AuthorizeNode(const ApiCall& call, const Object& old, const Cache& cache) {
   if (!IsNodeProcess(call.process)) return std::nullopt;
   if (call.kind == &KindOf<Pod>())
     return IsRead(call.action) ? ReadPods(call, old) : WritePods(call, old);
   if (call.kind == &KindOf<Lease>()) return WriteOwn(call, "kube-node-lease");
-  if (IsRead(call.action)) return std::nullopt;
+  const bool config = call.kind == &KindOf<ConfigMap>() || call.kind == &KindOf<Secret>();
+  if (IsRead(call.action)) return config ? ReadConfig(call, cache) : std::nullopt;
   if (call.kind == &KindOf<Node>()) {
     if (call.action == Action::kDelete || call.action == Action::kDeleteCollection)
       return Refuse(call, "a node cannot delete nodes");

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "google/protobuf/repeated_ptr_field.h"
 #include "messages/core/time.h"
 #include "messages/object.h"
 
@@ -12,10 +13,14 @@ namespace google::protobuf {
 class Message;
 }
 namespace k8s::meta::v1 {
+class ManagedFieldsEntry;
 class Time;
-}
+}  // namespace k8s::meta::v1
 
 namespace kubemu {
+
+// metadata.managedFields.
+using ManagedFields = google::protobuf::RepeatedPtrField<k8s::meta::v1::ManagedFieldsEntry>;
 
 // What every kind of object has in common, by reflection on its top-level fields: "metadata",
 // "spec", "status".

@@ -67,10 +67,21 @@ bool TakesAction(const std::string& subresource, Action action) {
   return action == Action::kUpdate || action == Action::kPatch;
 }
 
+// The body of a PUT names what it is about. (Parts of kubemu say it in the request.)
+bool LacksName(const ApiCall& call) {
+  return call.action == Action::kUpdate && call.process.empty() && call.object &&
+         call.object.meta().name().empty();
+}
+
 OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
   if (!HasSubresource(*call.kind, call.subresource)) return api_error::PathNotFound();
   if (!TakesAction(call.subresource, call.action))
     return api_error::MethodNotAllowed(ResourceOf(*call.kind), ActionName(call.action));
+  if (LacksName(call)) {
+    return api_error::BadRequest(StrCat("the name of the object (", call.name,
+                                        " based on URL) was undeterminable: name must be "
+                                        "provided"));
+  }
   if (call.subresource == "binding") return PlanBinding(call, world);
   if (call.subresource == "eviction") return PlanEviction(call, world);
   if (call.subresource == "scale") return PlanScale(call, world);
@@ -91,7 +102,8 @@ OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
 OrStatus<WritePlan> PlanWrite(const ApiCall& call, World& world) {
   if (IsNodeProcess(call.process)) {
     const Object old = world.cache.Find(*call.kind, call.ns, call.name);
-    if (std::optional<ApiStatus> refused = AuthorizeNode(call, old)) return *std::move(refused);
+    if (std::optional<ApiStatus> refused = AuthorizeNode(call, old, world.cache))
+      return *std::move(refused);
   }
   return PlanByAction(call, world);
 }

@@ -65,9 +65,8 @@ int64_t GracePeriod(const ApiCall& call, const Object& object) {
   return period < 0 ? 1 : period;
 }
 
-// Marks the object as being deleted, or shortens the time that it has left. False: it is on its way
-// already, and this request does not change that.
-bool MarkDeleted(const ApiCall& call, const Object& old, World& world, ProtoMessage* object) {
+// Marks the object as being deleted, or shortens the time that it has left.
+void MarkDeleted(const ApiCall& call, const Object& old, World& world, ProtoMessage* object) {
   ObjectMeta* meta = MutableMetaOf(object);
   if (!meta->has_deletion_timestamp()) {
     const int64_t grace = GracePeriod(call, old);
@@ -75,16 +74,15 @@ bool MarkDeleted(const ApiCall& call, const Object& old, World& world, ProtoMess
     meta->mutable_deletion_timestamp()->set_seconds(meta->deletion_timestamp().seconds() + grace);
     meta->set_deletion_grace_period_seconds(grace);
     if (meta->generation() > 0) meta->set_generation(meta->generation() + 1);
-    return true;
+    return;
   }
   const int64_t before = meta->deletion_grace_period_seconds();
-  if (!call.grace_period_seconds) return false;
+  if (!call.grace_period_seconds) return;
   const int64_t grace = std::max<int64_t>(*call.grace_period_seconds, 0);
-  if (grace >= before) return false;
+  if (grace >= before) return;
   meta->mutable_deletion_timestamp()->set_seconds(meta->deletion_timestamp().seconds() - before +
                                                   grace);
   meta->set_deletion_grace_period_seconds(grace);
-  return true;
 }
 
 bool IsImmortal(const std::string& ns) {

@@ -2,6 +2,7 @@
 
 #include "boost/json/value.hpp"
 #include "google/protobuf/message.h"
+#include "master/apiserver/field_ownership.h"
 #include "master/apiserver/write_plan.h"
 #include "messages/api/json.h"
 #include "messages/api/kinds.h"
@@ -52,34 +53,26 @@ ApiStatus InvalidPatch(const ApiCall& call, const std::string& why) {
   return api_error::Invalid("", "", "", errors);
 }
 
-// What a strict client is told of fields that do not exist, "" if there are none.
-std::string StrictComplaint(const FieldErrors& fields) {
-  std::vector<std::string> texts;
-  for (const std::string& field : fields.unknown)
-    texts.push_back(StrCat("unknown field \"", field, "\""));
-  for (const std::string& field : fields.duplicate)
-    texts.push_back(StrCat("duplicate field \"", field, "\""));
-  return texts.empty() ? "" : StrCat("strict decoding error: ", StrJoin(texts, ", "));
-}
-
-// `original` after the call's patch, decoded.
-OrStatus<MutableObject> PatchObject(const ApiCall& call, const ProtoMessage& original) {
+boost::json::value TypedJson(const ProtoMessage& original) {
   boost::json::value json = ToJson(original);
   const Kind& kind = KindOfDescriptor(original.GetDescriptor());
   if (json.is_object()) {
     json.get_object()["apiVersion"] = kind.api_version();
     json.get_object()["kind"] = std::string(kind.kind);
   }
-  OrStatus<boost::json::value> patched = Patched(call, json, *original.GetDescriptor());
-  if (!patched.ok()) return patched.status();
-  MutableObject object(original.New());
+  return json;
+}
+
+// What a patch has made, decoded. Fields that do not exist are refused, or warned of.
+OrStatus<MutableObject> Decoded(const ApiCall& call, const boost::json::value& patched,
+                                const ProtoMessage& prototype, std::vector<std::string>* warnings) {
+  MutableObject object(prototype.New());
   FieldErrors fields;
-  const absl::Status decoded = FromJson(*patched, object.get(), &fields);
+  const absl::Status decoded = FromJson(patched, object.get(), &fields);
   if (!decoded.ok()) return InvalidPatch(call, ErrorText(decoded));
-  if (call.strict) {
-    if (const std::string complaint = StrictComplaint(fields); !complaint.empty())
-      return InvalidPatch(call, complaint);
-  }
+  if (call.patch_type != bus::JSON) FindDuplicateFields(call.patch, &fields);
+  const std::string refusal = JudgeFields(fields, call.field_validation, warnings);
+  if (!refusal.empty()) return InvalidPatch(call, refusal);
   return object;
 }
 
@@ -88,28 +81,60 @@ int32_t ReplicasOf(const Object& object) {
   return object.As<ReplicaSet>().spec().replicas();
 }
 
-// Of what an apply patch makes when there is nothing yet.
-OrStatus<WritePlan> PlanApplyNew(const ApiCall& call, World& world) {
-  ApiCall create = call;
-  OrStatus<MutableObject> object = PatchObject(call, *call.kind->prototype);
+// `original` after the call's patch.
+OrStatus<MutableObject> PatchObject(const ApiCall& call, const ProtoMessage& original,
+                                    std::vector<std::string>* warnings) {
+  OrStatus<boost::json::value> patched =
+      Patched(call, TypedJson(original), *original.GetDescriptor());
+  if (!patched.ok()) return patched.status();
+  return Decoded(call, *patched, original, warnings);
+}
+
+OrStatus<WritePlan> WithWarnings(OrStatus<WritePlan> plan, std::vector<std::string> warnings) {
+  if (plan.ok()) plan->warnings = std::move(warnings);
+  return plan;
+}
+
+// Server-side apply, of an object or of one that is not there yet (`old` is none).
+OrStatus<WritePlan> PlanApply(const ApiCall& call, const Object& old, World& world) {
+  const absl::StatusOr<boost::json::value> config = ParseJson(call.patch);
+  if (!config.ok())
+    return api_error::BadRequest(StrCat("error decoding patch: ", ErrorText(config.status())));
+  if (!config->is_object()) return api_error::BadRequest("the applied configuration is no object");
+  const ProtoMessage& original = old ? old.message() : *call.kind->prototype;
+  OrStatus<AppliedFields> applied =
+      ApplyFields(call, old ? TypedJson(original) : boost::json::object(),
+                  MetaOf(original).managed_fields(), *config, world.wall);
+  if (!applied.ok()) return applied.status();
+  std::vector<std::string> warnings;
+  OrStatus<MutableObject> object = Decoded(call, applied->object, original, &warnings);
   if (!object.ok()) return object.status();
+  if (old) {
+    return WithWarnings(PlanChange(call, old, *std::move(object), world, &applied->managed),
+                        std::move(warnings));
+  }
   MutableMetaOf(object->get())->set_name(call.name);
+  ApiCall create = call;
   create.action = Action::kCreate;
   create.object = Object::Of(*std::move(object), world.trace);
-  return PlanCreate(create, world);
+  OrStatus<WritePlan> plan = PlanCreate(create, world);
+  if (!plan.ok()) return plan;
+  MutableObject created = CopyOf(plan->object);
+  *MutableMetaOf(created.get())->mutable_managed_fields() = applied->managed;
+  plan->object = Object::Of(std::move(created), world.trace);
+  return WithWarnings(std::move(plan), std::move(warnings));
 }
 
 }  // namespace
 
 OrStatus<WritePlan> PlanPatch(const ApiCall& call, World& world) {
   const Object old = world.cache.Find(*call.kind, call.ns, call.name);
-  if (!old) {
-    if (call.patch_type == bus::APPLY && call.subresource.empty()) return PlanApplyNew(call, world);
-    return NotFoundStatus(*call.kind, call.name);
-  }
-  OrStatus<MutableObject> object = PatchObject(call, old.message());
+  if (call.patch_type == bus::APPLY && call.subresource.empty()) return PlanApply(call, old, world);
+  if (!old) return NotFoundStatus(*call.kind, call.name);
+  std::vector<std::string> warnings;
+  OrStatus<MutableObject> object = PatchObject(call, old.message(), &warnings);
   if (!object.ok()) return object.status();
-  return PlanChange(call, old, *std::move(object), world);
+  return WithWarnings(PlanChange(call, old, *std::move(object), world), std::move(warnings));
 }
 
 Object ScaleOf(const Object& object) {
@@ -139,8 +164,9 @@ OrStatus<WritePlan> PlanScale(const ApiCall& call, World& world) {
   const Object old = world.cache.Find(*call.kind, call.ns, call.name);
   if (!old) return NotFoundStatus(*call.kind, call.name);
   MutableObject scale;
+  std::vector<std::string> warnings;
   if (call.action == Action::kPatch) {
-    OrStatus<MutableObject> patched = PatchObject(call, ScaleOf(old).message());
+    OrStatus<MutableObject> patched = PatchObject(call, ScaleOf(old).message(), &warnings);
     if (!patched.ok()) return patched.status();
     scale = *std::move(patched);
   } else if (call.object && &call.object.kind() == &KindOf<Scale>()) {
@@ -166,7 +192,7 @@ OrStatus<WritePlan> PlanScale(const ApiCall& call, World& world) {
   change.subresource.clear();
   OrStatus<WritePlan> plan = PlanChange(change, old, std::move(object), world);
   if (plan.ok()) plan->answer_scale = true;
-  return plan;
+  return WithWarnings(std::move(plan), std::move(warnings));
 }
 
 }  // namespace kubemu

@@ -2,6 +2,7 @@
 
 #include "google/protobuf/message.h"
 #include "master/apiserver/defaults/defaults.h"
+#include "master/apiserver/field_ownership.h"
 #include "master/apiserver/validation/validation.h"
 #include "master/apiserver/write_plan.h"
 #include "messages/api/kinds.h"
@@ -35,7 +36,7 @@ std::optional<ApiStatus> CheckTarget(const ApiCall& call, const ObjectMeta& meta
   }
   if (!meta.namespace_().empty() && meta.namespace_() != call.ns) {
     return api_error::BadRequest(StrCat("the namespace of the object (", meta.namespace_(),
-                                        ") does not match the namespace on the URL (", call.ns,
+                                        ") does not match the namespace on the request (", call.ns,
                                         ")"));
   }
   return std::nullopt;
@@ -131,14 +132,14 @@ MutableObject BodyOf(const ApiCall& call) {
 }  // namespace
 
 OrStatus<WritePlan> PlanChange(const ApiCall& call, const Object& old, MutableObject object,
-                               World& world) {
+                               World& world, const ManagedFields* managed) {
   if (auto error = CheckTarget(call, MetaOf(*object))) return *std::move(error);
   if (auto error = CheckVersion(call, old.meta(), MetaOf(*object))) return *std::move(error);
   KeepOtherParts(call, old.message(), object.get());
   KeepServerMeta(old.meta(), MutableMetaOf(object.get()));
   const bool main = call.subresource.empty();
   if (main) {
-    KeepAllocatedValues(old.message(), object.get());
+    CarryOver(old.message(), object.get());
     ApplyDefaults(object.get());
   }
   ServiceAddresses::Reservation taken;
@@ -148,12 +149,19 @@ OrStatus<WritePlan> PlanChange(const ApiCall& call, const Object& old, MutableOb
       return api_error::Invalid(call.kind->group, call.kind->kind, call.name, errors);
     if (auto error = AssignAddresses(call, old, object.get(), world, &taken))
       return *std::move(error);
+    if (managed != nullptr) {
+      *MutableMetaOf(object.get())->mutable_managed_fields() = *managed;
+    } else if (call.process.empty()) {
+      TrackUpdate(call, old.message(), object.get(), world.wall);
+    }
     if (old.meta().generation() > 0 && !SameSpec(old.message(), *object))
       MutableMetaOf(object.get())->set_generation(old.meta().generation() + 1);
   }
   if (IsFinished(*object) && !call.dry_run) {
     world.addresses.Release(taken);
-    return RemovePlan(old);
+    WritePlan plan = RemovePlan(old);
+    plan.object = Object::Of(std::move(object), world.trace);  // the answer: as it was written last
+    return plan;
   }
   OrStatus<WritePlan> plan = PutPlan(call, old, std::move(object), world);
   if (!plan.ok() || plan->store == WritePlan::Store::kNothing) {

@@ -138,14 +138,14 @@ ApiAnswer GetObject(const ApiCall& call, const Cache& cache) {
   if (!HasSubresource(*call.kind, call.subresource))
     return ApiAnswer::Failure(api_error::PathNotFound());
   const Object object = cache.Find(*call.kind, call.ns, call.name);
-  if (std::optional<ApiStatus> refused = AuthorizeNode(call, object))
+  if (std::optional<ApiStatus> refused = AuthorizeNode(call, object, cache))
     return ApiAnswer::Failure(*std::move(refused));
   if (!object) return ApiAnswer::Failure(NotFoundStatus(*call.kind, call.name));
   return ApiAnswer::Of(call.subresource == "scale" ? ScaleOf(object) : object);
 }
 
 ApiAnswer ListObjects(const ApiCall& call, const Cache& cache) {
-  if (std::optional<ApiStatus> refused = AuthorizeNode(call, Object()))
+  if (std::optional<ApiStatus> refused = AuthorizeNode(call, Object(), cache))
     return ApiAnswer::Failure(*std::move(refused));
   OrStatus<Filter> filter = Filter::Make(call);
   if (!filter.ok()) return ApiAnswer::Failure(filter.status());

@@ -57,46 +57,6 @@ void Drop(std::map<Key, int>* counts, const Key& key) {
   if (it != counts->end() && --it->second == 0) counts->erase(it);
 }
 
-const ServicePort* FindPort(const Service& service, const ServicePort& like) {
-  for (const ServicePort& port : service.spec().ports()) {
-    if (port.port() == like.port() && port.protocol() == like.protocol()) return &port;
-  }
-  return nullptr;
-}
-
-// What the old state has allocated and the new one does not mention stays; what the new type has
-// no use for goes (pkg/registry/core/service/storage: patchAllocatedValues,
-// dropTypeDependentFields).
-void CarryOver(const Service& old, Service* service) {
-  auto* spec = service->mutable_spec();
-  if (NeedsIp(old) && NeedsIp(*service) && spec->cluster_ip().empty() &&
-      spec->cluster_ips().empty()) {
-    spec->set_cluster_ip(old.spec().cluster_ip());
-    *spec->mutable_cluster_ips() = old.spec().cluster_ips();
-  }
-  if (NeedsIp(old) && !NeedsIp(*service) && spec->cluster_ip() == old.spec().cluster_ip()) {
-    spec->clear_cluster_ip();
-    spec->clear_cluster_ips();
-    spec->clear_ip_families();
-    spec->clear_ip_family_policy();
-  }
-  for (ServicePort& port : *spec->mutable_ports()) {
-    const ServicePort* before = FindPort(old, port);
-    if (before == nullptr || before->node_port() == 0) continue;
-    if (NeedsNodePorts(*service)) {
-      if (port.node_port() == 0) port.set_node_port(before->node_port());
-    } else if (port.node_port() == before->node_port() && service->spec().type() == "ClusterIP") {
-      port.clear_node_port();
-    }
-  }
-  if (NeedsHealthPort(*service)) {
-    if (spec->health_check_node_port() == 0 && old.spec().health_check_node_port() != 0)
-      spec->set_health_check_node_port(old.spec().health_check_node_port());
-  } else if (spec->health_check_node_port() == old.spec().health_check_node_port()) {
-    spec->clear_health_check_node_port();
-  }
-}
-
 // This cluster has IPv4 only (pkg/registry/core/service/storage/alloc.go, initIPFamilyFields). A
 // family that is not named is that of the address asked for.
 void CheckFamilies(const Service& service, FieldErrorList* errors) {
@@ -158,7 +118,6 @@ void ServiceAddresses::Release(const Reservation& reservation) {
 ServiceAddresses::Reservation ServiceAddresses::Assign(const Service* old, Service* service,
                                                        FieldErrorList* errors) {
   Reservation taken;
-  if (old != nullptr) CarryOver(*old, service);
   if (NeedsIp(*service)) AssignIp(old, service, &taken, errors);
   AssignPorts(old, service, &taken, errors);
   if (NeedsHealthPort(*service)) AssignHealthPort(service, &taken, errors);

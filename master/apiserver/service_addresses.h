@@ -41,7 +41,8 @@ class ServiceAddresses {
   void Follow(const Object& before, const Object& after);
 
   // Gives the Service what its type needs and it does not have yet: clusterIP(s), nodePorts,
-  // healthCheckNodePort. `old` is its stored state (nullptr: it is new). Errors are upstream's.
+  // healthCheckNodePort. `old` is its stored state (nullptr: it is new); what it holds is carried
+  // over already. Errors are upstream's.
   Reservation Assign(const k8s::core::v1::Service* old, k8s::core::v1::Service* service,
                      FieldErrorList* errors);
   void Release(const Reservation& reservation);

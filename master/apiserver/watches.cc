@@ -164,12 +164,14 @@ void Watches::Cancel(const StreamId& id) {
 }
 
 void Watches::CancelProcess(std::string_view process) {
-  // Addresses of one process are "<process>/...": a range of the map.
-  auto it = streams_.lower_bound(StreamId(StrCat(process, "/"), 0));
-  while (it != streams_.end() && ProcessOf(it->first.first) == process) {
-    const StreamId id = it->first;
-    ++it;
-    Erase(id);
+  // Addresses of one process are its name ("lb") and "<process>/...": two ranges of the map.
+  for (const std::string& first : {std::string(process), StrCat(process, "/")}) {
+    auto it = streams_.lower_bound(StreamId(first, 0));
+    while (it != streams_.end() && ProcessOf(it->first.first) == process) {
+      const StreamId id = it->first;
+      ++it;
+      Erase(id);
+    }
   }
 }
 
@@ -205,9 +207,10 @@ void Watches::SetTimer(Stream& stream, Env& env) {
   DropTimer(stream);
   stream.timer = stream.options.end;
   if (stream.options.bookmark_interval > Duration{}) {
-    const Time bookmark =
-        std::max(stream.last_sent + stream.options.bookmark_interval, env.now + Duration{1});
-    stream.timer = std::min(stream.timer, bookmark);
+    // One that is behind for lack of credit gets none: it is looked at again an interval later.
+    const Time due =
+        (stream.caught_up ? stream.last_sent : env.now) + stream.options.bookmark_interval;
+    stream.timer = std::min(stream.timer, std::max(due, env.now + Duration{1}));
   }
   if (stream.timer != kNever) timers_.insert({stream.timer, stream.id});
 }

@@ -43,7 +43,8 @@ struct WritePlan {
   uint32_t code = 200;
   // The answer is this instead of the object that was written (bindings, evictions, deletions).
   std::optional<ApiStatus> status;
-  bool answer_scale = false;  // the answer is the Scale of the object
+  bool answer_scale = false;          // the answer is the Scale of the object
+  std::vector<std::string> warnings;  // for Warning headers
   // Service addresses that were taken for this write, to be given back if it fails.
   ServiceAddresses::Reservation reservation;
 };
@@ -54,9 +55,9 @@ OrStatus<WritePlan> PlanWrite(const ApiCall& call, World& world);
 // The parts of PlanWrite.
 OrStatus<WritePlan> PlanCreate(const ApiCall& call, World& world);
 // `old` and what it becomes: the rules of an update, whoever asked for it. `subresource` is "",
-// "status" or "finalize".
+// "status" or "finalize". `managed` is who owns its fields, if that is decided already.
 OrStatus<WritePlan> PlanChange(const ApiCall& call, const Object& old, MutableObject object,
-                               World& world);
+                               World& world, const ManagedFields* managed = nullptr);
 OrStatus<WritePlan> PlanUpdate(const ApiCall& call, World& world);
 OrStatus<WritePlan> PlanPatch(const ApiCall& call, World& world);
 OrStatus<WritePlan> PlanDelete(const ApiCall& call, World& world);

@@ -132,6 +132,7 @@ void Writes::Stored(Write& write, Env& env) {
 ApiAnswer Writes::AnswerOf(const WritePlan& plan, Object object) {
   ApiAnswer answer;
   answer.code = plan.code;
+  answer.warnings = plan.warnings;
   if (plan.status) {
     answer.status = plan.status;
   } else {

@@ -70,7 +70,21 @@ void NodeLifecycleController::Changed(size_t source, const Informer::Change& cha
                                       Env& env) {
   if (source == kNodes) NodeChanged(change, trace, env);
   if (source == kLeases) LeaseChanged(change, env);
-  if (source == kPods) pods_.Changed(change);
+  if (source == kPods) PodChanged(change, trace);
+}
+
+// A pod that comes to a node that is not Ready, or is found there after a restart of the master,
+// which may have died between the node's status and its pods'.
+void NodeLifecycleController::PodChanged(const Informer::Change& change, Trace trace) {
+  pods_.Changed(change);
+  if (!change.after || NodeOf(change.after).empty()) return;
+  if (change.before && NodeOf(change.before) == NodeOf(change.after)) return;
+  const Object node = source(kNodes).Find(NodeOf(change.after));
+  if (node && !IsReady(node)) queue().Add(StrCat(kPodPrefix, change.key), trace);
+}
+
+void NodeLifecycleController::QueuePods(const std::string& node, Trace trace) {
+  for (const std::string& pod : pods_.On(node)) queue().Add(StrCat(kPodPrefix, pod), trace);
 }
 
 void NodeLifecycleController::NodeChanged(const Informer::Change& change, Trace trace, Env& env) {
@@ -87,12 +101,13 @@ void NodeLifecycleController::NodeChanged(const Informer::Change& change, Trace 
     NodeEvent(change.after, "RegisteredNode", StrCat("Registered Node ", name, " in Controller"),
               env);
     last_heartbeat_[name] = env.now;
+    if (!IsReady(change.after)) QueuePods(name, trace);
   } else {
     if (HasNewHeartbeat(change.before, change.after)) last_heartbeat_[name] = env.now;
     if (IsReady(change.before) && !IsReady(change.after)) {
       events_.Record(ReferenceTo(change.after), "Normal", "NodeNotReady",
                      StrCat("Node ", name, " status is now: NodeNotReady"), env);
-      for (const std::string& pod : pods_.On(name)) queue().Add(StrCat(kPodPrefix, pod), trace);
+      QueuePods(name, trace);
     }
   }
   queue().Add(NodeKey(name), trace);

@@ -44,6 +44,8 @@ class NodeLifecycleController : public Reconciler {
  private:
   void NodeChanged(const Informer::Change& change, Trace trace, Env& env);
   void LeaseChanged(const Informer::Change& change, Env& env);
+  void PodChanged(const Informer::Change& change, Trace trace);
+  void QueuePods(const std::string& node, Trace trace);
   void NodeEvent(const Object& node, const std::string& reason, const std::string& text, Env& env);
 
   void ReconcileNode(const Object& node, Env& env);

@@ -2,6 +2,7 @@
 #include "messages/core/strings.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace kubemu {
@@ -150,11 +151,10 @@ void FieldErrorList::NotFound(const FieldPath& path, std::string_view value) {
 
 std::string FieldErrorList::ToString() const {
   std::vector<std::string> texts;
+  std::set<std::string> known;
   for (const FieldError& error : errors_) {
     std::string text = error.ToString();
-    if (std::find(texts.begin(), texts.end(), text) == texts.end()) {
-      texts.push_back(std::move(text));
-    }
+    if (known.insert(text).second) texts.push_back(std::move(text));
   }
   if (texts.size() <= 1) return StrJoin(texts, "");
   return StrCat("[", StrJoin(texts, ", "), "]");

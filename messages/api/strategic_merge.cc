@@ -1,6 +1,7 @@
 #include "messages/api/strategic_merge.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "boost/json.hpp"
-#include "messages/api/patch.h"
+#include "messages/api/element_index.h"
 #include "messages/api/strategic_schema.h"
 #include "messages/core/strings.h"
 
@@ -84,24 +85,6 @@ absl::Status MissingKey(const json::value& element, const std::string& merge_key
                                            " does not contain declared merge key: ", merge_key));
 }
 
-// What tells elements apart: the merge key's value, or the primitive itself. nullptr: none.
-const json::value* IdentityOf(const json::value& element, const std::string& merge_key) {
-  if (merge_key.empty()) return &element;
-  const json::object* object = element.if_object();
-  return object == nullptr ? nullptr : object->if_contains(JsonKey(merge_key));
-}
-
-// The position of the element of the same identity, -1 if there is none.
-int IndexOf(const json::array& list, const json::value& element, const std::string& merge_key) {
-  const json::value* wanted = IdentityOf(element, merge_key);
-  if (wanted == nullptr) return -1;
-  for (size_t i = 0; i < list.size(); ++i) {
-    const json::value* identity = IdentityOf(list[i], merge_key);
-    if (identity != nullptr && JsonEqual(*identity, *wanted)) return static_cast<int>(i);
-  }
-  return -1;
-}
-
 bool IsListOfObjects(const json::array& list) {
   return std::any_of(list.begin(), list.end(),
                      [](const json::value& item) { return item.is_object(); });
@@ -111,13 +94,14 @@ absl::Status ApplyRetainKeys(json::object* original, const json::object& patch) 
   const json::value* directive = patch.if_contains(JsonKey(kRetainKeys));
   if (directive == nullptr) return absl::OkStatus();
   const json::array* keys = directive->if_array();
-  const auto retained = [&](std::string_view key) {
-    return std::any_of(keys->begin(), keys->end(),
-                       [&](const json::value& k) { return k == JsonKey(key); });
-  };
   if (keys == nullptr) {
     return absl::InvalidArgumentError("invalid patch format of retainKeys: it must be a list");
   }
+  std::set<std::string_view> names;
+  for (const json::value& key : *keys) {
+    if (key.is_string()) names.insert(JsonView(key.get_string()));
+  }
+  const auto retained = [&](std::string_view key) { return names.contains(key); };
   for (const json::key_value_pair& member : patch) {
     const std::string_view key = JsonView(member.key());
     if (member.value().is_null() || IsDirective(key) || retained(key)) continue;
@@ -139,6 +123,7 @@ absl::StatusOr<json::object> MergeObjects(json::object original, const json::obj
 absl::StatusOr<bool> ApplyListDirectives(json::array* original, const json::array& patch,
                                          const std::string& merge_key) {
   bool replace = false;
+  json::array gone;
   for (const json::value& element : patch) {
     if (!element.is_object()) continue;
     absl::StatusOr<std::string_view> directive = PatchDirective(element.get_object());
@@ -148,12 +133,18 @@ absl::StatusOr<bool> ApplyListDirectives(json::array* original, const json::arra
       return absl::InvalidArgumentError("merging lists cannot yet be specified in the patch");
     }
     if (*directive != "delete") continue;
-    if (IdentityOf(element, merge_key) == nullptr) return MissingKey(element, merge_key);
-    for (int i = IndexOf(*original, element, merge_key); i >= 0;
-         i = IndexOf(*original, element, merge_key)) {
-      original->erase(original->begin() + i);
+    if (ElementIndex::IdentityOf(element, merge_key) == nullptr) {
+      return MissingKey(element, merge_key);
     }
+    gone.push_back(element);
   }
+  if (gone.empty()) return replace;
+  const ElementIndex deleted(gone, merge_key);
+  json::array kept;
+  for (json::value& element : *original) {
+    if (deleted.Find(element) < 0) kept.push_back(std::move(element));
+  }
+  *original = std::move(kept);
   return replace;
 }
 
@@ -163,13 +154,17 @@ absl::StatusOr<json::array> MergeKeyedLists(json::array original, const json::ar
   absl::StatusOr<bool> replace = ApplyListDirectives(&original, patch, merge_key);
   if (!replace.ok()) return replace.status();
   if (*replace) return Plain(patch).get_array();
+  ElementIndex index_of(original, merge_key);
   for (const json::value& element : patch) {
     const json::object* object = element.if_object();
     if (object != nullptr && object->contains(JsonKey(kPatch))) continue;
-    if (IdentityOf(element, merge_key) == nullptr) return MissingKey(element, merge_key);
-    const int index = IndexOf(original, element, merge_key);
+    if (ElementIndex::IdentityOf(element, merge_key) == nullptr) {
+      return MissingKey(element, merge_key);
+    }
+    const int index = index_of.Find(element);
     if (index < 0) {
       original.push_back(Plain(element));
+      index_of.AddLast();
       continue;
     }
     json::value& target = original[static_cast<size_t>(index)];
@@ -190,8 +185,11 @@ absl::StatusOr<json::array> MergeLists(json::array original, const json::array& 
     }
     return MergeKeyedLists(std::move(original), patch, schema);
   }
+  ElementIndex index_of(original, "");
   for (const json::value& item : patch) {
-    if (IndexOf(original, item, "") < 0) original.push_back(item);
+    if (index_of.Find(item) >= 0) continue;
+    original.push_back(item);
+    index_of.AddLast();
   }
   return original;
 }
@@ -200,14 +198,17 @@ absl::StatusOr<json::array> MergeLists(json::array original, const json::array& 
 // `before`, the list as it was.
 json::array Reorder(const json::array& merged, const json::array& order, const json::array& before,
                     const std::string& merge_key) {
+  const ElementIndex in_merged(merged, merge_key);
+  const ElementIndex in_order(order, merge_key);
+  const ElementIndex in_before(before, merge_key);
   json::array named;
   json::array others;
   for (const json::value& wanted : order) {
-    const int index = IndexOf(merged, wanted, merge_key);
+    const int index = in_merged.Find(wanted);
     if (index >= 0) named.push_back(merged[static_cast<size_t>(index)]);
   }
   for (const json::value& item : merged) {
-    if (IndexOf(order, item, merge_key) < 0) others.push_back(item);
+    if (in_order.Find(item) < 0) others.push_back(item);
   }
   json::array result;
   size_t next_named = 0;
@@ -215,8 +216,8 @@ json::array Reorder(const json::array& merged, const json::array& order, const j
   while (next_named < named.size() || next_other < others.size()) {
     bool take_other = next_named == named.size();
     if (!take_other && next_other < others.size()) {
-      const int other_place = IndexOf(before, others[next_other], merge_key);
-      const int named_place = IndexOf(before, named[next_named], merge_key);
+      const int other_place = in_before.Find(others[next_other]);
+      const int named_place = in_before.Find(named[next_named]);
       take_other = other_place >= 0 && named_place >= 0 && other_place < named_place;
     }
     result.push_back(take_other ? others[next_other++] : named[next_named++]);
@@ -228,9 +229,10 @@ json::array Reorder(const json::array& merged, const json::array& order, const j
 absl::Status CheckOrder(const json::array& patch, const json::array& order, const std::string& list,
                         const std::string& merge_key) {
   int last = -1;
+  const ElementIndex in_order(order, merge_key);
   for (const json::value& item : patch) {
     if (item.is_object() && item.get_object().contains(JsonKey(kPatch))) continue;
-    const int place = IndexOf(order, item, merge_key);
+    const int place = in_order.Find(item);
     if (place < last || place < 0) {
       return absl::InvalidArgumentError(StrCat("The order in patch list:\n", json::serialize(patch),
                                                "\n doesn't match ", kElementOrder, list, " list:\n",
@@ -275,9 +277,10 @@ absl::Status DeletePrimitives(json::object* original, const std::string& list,
   }
   json::value* target = original->if_contains(JsonKey(list));
   if (target == nullptr || !target->is_array()) return absl::OkStatus();
+  const ElementIndex gone(values.get_array(), "");
   json::array kept;
   for (const json::value& item : target->get_array()) {
-    if (IndexOf(values.get_array(), item, "") < 0) kept.push_back(item);
+    if (gone.Find(item) < 0) kept.push_back(item);
   }
   *target = std::move(kept);
   return absl::OkStatus();
@@ -320,13 +323,12 @@ absl::StatusOr<json::object> MergeObjects(json::object original, const json::obj
   if (*directive == "replace") return Plain(patch).get_object();
   if (absl::Status kept = ApplyRetainKeys(&original, patch); !kept.ok()) return kept;
 
-  std::vector<std::string> ordered_lists;
+  std::set<std::string, std::less<>> ordered_lists;
   for (const json::key_value_pair& member : patch) {
     std::string_view list = JsonView(member.key());
     if (!ConsumePrefix(&list, kElementOrder)) continue;
-    ordered_lists.emplace_back(list);
-    absl::Status merged =
-        MergeOrderedList(&original, patch, ordered_lists.back(), member.value(), schema);
+    const auto ordered = ordered_lists.emplace(list).first;
+    absl::Status merged = MergeOrderedList(&original, patch, *ordered, member.value(), schema);
     if (!merged.ok()) return merged;
   }
   for (const json::key_value_pair& member : patch) {
@@ -334,9 +336,7 @@ absl::StatusOr<json::object> MergeObjects(json::object original, const json::obj
     absl::Status merged;
     if (ConsumePrefix(&key, kDeletePrimitives)) {
       merged = DeletePrimitives(&original, std::string(key), member.value());
-    } else if (!IsDirective(key) &&
-               (std::find(ordered_lists.begin(), ordered_lists.end(), key) == ordered_lists.end() ||
-                !member.value().is_array())) {
+    } else if (!IsDirective(key) && (!ordered_lists.contains(key) || !member.value().is_array())) {
       merged = MergeMember(&original, key, member.value(), schema.Member(key));
     }
     if (!merged.ok()) return merged;

@@ -12,7 +12,7 @@ class FieldDescriptor;
 namespace kubemu {
 
 // What the options of one type say about its members under a strategic merge. A view on
-// descriptors; internal to strategic_merge.cc.
+// descriptors; internal to strategic_merge.cc and field_set.cc.
 class StrategicSchema {
  public:
   // Of an object whose type is not known: nothing is merged by key.
@@ -26,6 +26,8 @@ class StrategicSchema {
   const std::string& merge_key() const { return merge_key_; }
   bool merges_list() const { return merges_list_; }
   bool replaces() const { return replaces_; }
+  // Its members are entries (a Go map): labels, data.
+  bool is_map() const { return is_map_; }
 
  private:
   const google::protobuf::Descriptor* type_ = nullptr;

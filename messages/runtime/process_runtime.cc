@@ -20,6 +20,7 @@
 #include "messages/runtime/bus_links.h"
 #include "messages/runtime/clock.h"
 #include "messages/runtime/http_door.h"
+#include "messages/runtime/rate_limited_log.h"
 #include "messages/runtime/runtime_host.h"
 #include "messages/runtime/tcp_door.h"
 #include "messages/runtime/zmq_endpoint.h"
@@ -114,6 +115,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   std::unique_ptr<TcpDoor> tcp_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
+  RateLimitedLog complaints_;
   int turns_since_trim_ = 0;
   bool stopping_ = false;
   absl::Status result_;
@@ -240,6 +242,8 @@ void ProcessRuntime::Impl::Turn(Program& program) {
     Fatal(StrCat("cannot commit: ", std::string(status.message())));
     return;
   }
+  if (const std::string complaint = program.TakeComplaint(); !complaint.empty())
+    complaints_.Warn(complaint);
   Dispatch(process_.TakeOutgoing());
   if (journal_.buffered() == 0) return;
   if (real >= flush_journal_at_ || journal_.buffered() >= kJournalBytesPerTurnMax) {

@@ -56,6 +56,7 @@ struct ContainerRecord {
   enum class Phase {
     kWaiting,   // nothing was done for it yet
     kPulling,   // the engine was asked for the image
+    kConfig,    // waits for its ConfigMaps and Secrets, or for the next try (retry_at)
     kStarting,  // the engine was asked to start it
     kRunning,
     kStopping,  // the engine was asked to stop it

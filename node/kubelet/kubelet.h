@@ -32,6 +32,10 @@ class Kubelet : public Component {
   void Tick(Env& env) override;
   Time NextWake() const override;
 
+  // That the API server refuses this node, and why: the node itself cannot show it. "" if there is
+  // nothing (new) to say.
+  std::string TakeComplaint() { return node_.TakeComplaint(); }
+
  private:
   using Workers = std::map<std::string, PodWorker>;
 

@@ -133,10 +133,18 @@ void NodeAgent::RetryRegistration(Env& env) {
   register_delay_ = std::min(register_delay_ * 2, kRegisterDelayMax);
 }
 
+// Refusals only: what is unknown, in conflict or gone is tried again and says nothing of the node.
+void NodeAgent::Complain(const char* what, const CallResult& result) {
+  if (result.ok() || result.code == 404 || result.code == 409 || result.code == 504) return;
+  complaint_ = StrCat("the API server refuses ", what, " ", options_.node, " (", result.code, " ",
+                      result.reason, "): ", result.message);
+}
+
 void NodeAgent::OnCallResult(const CallResult& result, Context& context) {
   if (result.tag == kStatus) {
     status_in_flight_ = false;
     if (result.ok() && !result.objects.empty()) return OnNode(result.objects[0], context);
+    Complain("the status of node", result);
     status_.Set(std::min(status_.at(), context.env.now + kWriteAgain));
     return;
   }
@@ -147,6 +155,7 @@ void NodeAgent::OnCallResult(const CallResult& result, Context& context) {
       lease_delay_ = kRegisterDelayMin;
       return;  // the next renewal is set already
     }
+    Complain("the lease of node", result);
     if (result.code == 404) lease_exists_ = false;
     if (result.reason == "AlreadyExists") lease_exists_ = true;
     lease_.Set(context.env.now + lease_delay_);
@@ -161,7 +170,10 @@ void NodeAgent::OnCallResult(const CallResult& result, Context& context) {
     context.calls.Start(std::move(get), Object(), kGet, context.env);
     return;
   }
-  if (!result.ok() || result.objects.empty()) return RetryRegistration(context.env);
+  if (!result.ok() || result.objects.empty()) {
+    Complain("to register node", result);
+    return RetryRegistration(context.env);
+  }
   if (result.tag == kGet) {
     Reconcile(result.objects[0], context);
     if (registration_ != Registration::kDone) return;

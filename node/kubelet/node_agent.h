@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "messages/api/calls.h"
 #include "messages/api/event_recorder.h"
@@ -43,6 +44,8 @@ class NodeAgent {
   const std::string& pod_cidr() const { return health_.pod_cidr; }
   // True once, after the engine answered again.
   bool TakeEngineBack() { return std::exchange(engine_back_, false); }
+  // Why the API server does not take this node, its status or its lease; "": no news. Once each.
+  std::string TakeComplaint() { return std::exchange(complaint_, ""); }
 
   // An image is on the node now; reported with the next status.
   void AddImage(const std::string& name, NodeImage image) { images_[name] = std::move(image); }
@@ -58,11 +61,13 @@ class NodeAgent {
   void Register(Context& context);
   void Reconcile(const Object& existing, Context& context);
   void RetryRegistration(Env& env);
+  void Complain(const char* what, const CallResult& result);
   void SyncStatus(bool report, Context& context);
   void RenewLease(Context& context);
   void Record(const std::string& reason, const std::string& message, Context& context);
 
   const KubeletOptions options_;
+  std::string complaint_;
   Informer informer_;
   NodeHealthState health_;
   bool engine_back_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "messages/api/labels.h"
+#include "messages/api/node_facts.h"
 #include "messages/api/quantity.h"
 #include "messages/core/check.h"
 #include "messages/core/random.h"

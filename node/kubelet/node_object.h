@@ -32,8 +32,6 @@ struct NodeImage {
   int64_t bytes = 0;
 };
 
-inline constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
-
 // Seconds only, as metav1.Time is written.
 void SetWallTime(WallTime wall, k8s::meta::v1::Time* time);
 

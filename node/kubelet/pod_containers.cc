@@ -9,7 +9,6 @@
 #include "messages/proto/k8s/core_pod.pb.h"
 #include "messages/proto/k8s/core_pod_status.pb.h"
 #include "messages/proto/k8s/core_reference.pb.h"
-#include "node/kubelet/container_env.h"
 #include "node/kubelet/go_duration.h"
 #include "node/kubelet/prober.h"
 
@@ -209,6 +208,11 @@ void PodContainers::Ensure(ContainerRecord& record, Ipv4 pod_ip, PodContext& con
         if (record.retry_at > context.env.now) return;
       }
       return Begin(record, pod_ip, context);
+    case Phase::kConfig:
+      if (record.retry_at == kNever) return AskStart(record, pod_ip, context);
+      if (record.retry_at > context.env.now) return;
+      record.phase = Phase::kWaiting;
+      return Begin(record, pod_ip, context);
     case Phase::kPulling:
       if (record.retry_at <= context.env.now) AskPull(record, context);
       return;
@@ -259,13 +263,13 @@ void PodContainers::AskPull(ContainerRecord& record, PodContext& context) {
 }
 
 void PodContainers::AskStart(ContainerRecord& record, Ipv4 pod_ip, PodContext& context) {
-  if (record.phase != Phase::kRunning) record.phase = Phase::kStarting;
-  record.retry_at = context.env.now + kAskAgain;
   bus::StartContainer request;
   request.set_pod_uid(PodUid());
   request.set_container(record.name);
   request.set_attempt(record.attempt);
-  FillStartContainer(pod_, SpecOf(record), pod_ip, context.options.address, &request);
+  if (!Configure(record, pod_ip, &request, context)) return;
+  if (record.phase != Phase::kRunning) record.phase = Phase::kStarting;
+  record.retry_at = context.env.now + kAskAgain;
   context.env.outbox.Send(context.engine(), std::move(request));
 }
 

@@ -8,6 +8,7 @@
 #include "messages/core/ip.h"
 #include "messages/object.h"
 #include "messages/proto/node.pb.h"
+#include "node/kubelet/config_sources.h"
 #include "node/kubelet/container_record.h"
 #include "node/kubelet/pod_context.h"
 
@@ -35,6 +36,8 @@ class PodContainers {
   // REQUIRES: the sandbox runs, the pod is to run.
   void Sync(Ipv4 pod_ip, PodContext& context);
   void OnEngineEvent(const bus::EngineEvent& event, bool terminating, PodContext& context);
+  // An answer to a call whose tag begins with ConfigSources::kTag; Sync goes on with it.
+  void OnConfig(const CallResult& result) { sources_.OnCallResult(result); }
   // False if it is no answer to a probe or hook of this pod.
   bool OnProbeResult(const bus::ProbeResult& result, bool terminating, PodContext& context);
   // Probes and lifecycle hooks that are due.
@@ -67,6 +70,8 @@ class PodContainers {
   void Begin(ContainerRecord& record, Ipv4 pod_ip, PodContext& context);
   void AskPull(ContainerRecord& record, PodContext& context);
   void AskStart(ContainerRecord& record, Ipv4 pod_ip, PodContext& context);
+  bool Configure(ContainerRecord& record, Ipv4 pod_ip, bus::StartContainer* request,
+                 PodContext& context);
   void AskStop(ContainerRecord& record, Duration grace, PodContext& context);
   void StopOne(ContainerRecord& record, PodContext& context);
   void OnExit(ContainerRecord& record, const bus::EngineEvent& event, bool terminating,
@@ -94,6 +99,7 @@ class PodContainers {
   Time stop_began_ = kNever;
   Time stop_deadline_ = kNever;
   Ipv4 pod_ip_;
+  ConfigSources sources_;
 };
 
 }  // namespace kubemu

@@ -227,6 +227,7 @@ void PodWorker::Delete(PodContext& context) {
 }
 
 void PodWorker::OnCallResult(const CallResult& result, PodContext& context) {
+  if (result.tag.starts_with(ConfigSources::kTag)) return containers_.OnConfig(result);
   if (result.tag.starts_with(kDeleteTag)) {
     delete_in_flight_ = false;
     // 409: the uid differs, this pod is gone.

@@ -6,6 +6,7 @@
 
 #include "messages/api/kinds.h"
 #include "messages/api/labels.h"
+#include "messages/api/node_facts.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/k8s/core_node.pb.h"
 #include "messages/proto/k8s/core_service.pb.h"
@@ -21,18 +22,9 @@ using k8s::core::v1::Node;
 using k8s::core::v1::Service;
 using k8s::discovery::v1::EndpointSlice;
 
-constexpr char kEndpointAnnotation[] = "kubemu.io/endpoint";
 constexpr char kZoneLabel[] = "topology.kubernetes.io/zone";
 // Services that another proxy looks after (pkg/proxy/apis/well_known_labels.go).
 constexpr char kProxyNameLabel[] = "service.kubernetes.io/service-proxy-name";
-
-Ipv4 InternalAddress(const Node& node) {
-  for (const auto& address : node.status().addresses()) {
-    const absl::StatusOr<Ipv4> ip = Ipv4::Parse(address.address());
-    if (address.type() == "InternalIP" && ip.ok()) return *ip;
-  }
-  return Ipv4();
-}
 
 // The Service's UDP ports that somebody serves: where they are, and by whom.
 void AddUdpServices(const std::string& service, const proxy::ServiceMap& map,
@@ -141,7 +133,7 @@ void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
     proxy::ProxyNode info = info_;
     const std::string* zone = FindEntry(change.after.meta().labels(), kZoneLabel);
     info.zone = zone == nullptr ? "" : *zone;
-    info.ip = InternalAddress(change.after.As<Node>());
+    info.ip = InternalAddress(change.after.As<Node>()).value_or(Ipv4());
     // All nodes on one machine: their addresses are 127.1.0.x, and localnet only what is below.
     info.localnet = Ipv4Network(Ipv4(127, 0, 0, 0), info.ip.IsLoopback() ? 16 : 8);
     if (info != info_) full_ = true;
@@ -206,7 +198,7 @@ bool KubeProxy::UpdateNetwork(Env& env) {
     }
     auto* peer = network_.add_peers();
     peer->set_process(name);
-    peer->set_ip(InternalAddress(node).bits());
+    peer->set_ip(InternalAddress(node).value_or(Ipv4()).bits());
     peer->set_pod_cidr(node.spec().pod_cidr());
   }
   AddPorts(env);

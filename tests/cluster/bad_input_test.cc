@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "messages/core/ip.h"
 #include "tests/cluster/cluster.h"
@@ -130,6 +131,23 @@ TEST(BadInput, ATakenNodeNameIsRefused) {
   ExpectAllRunning(cluster);
   EXPECT_EQ(cluster.Get("node node-1", "{.status.conditions[?(@.type==\"Ready\")].status}"),
             "True");
+}
+
+TEST(BadInput, ANodeThatTheApiServerRefusesSaysSoInItsLog) {
+  Cluster cluster({"--nodes", "1"});
+  const std::filesystem::path log = cluster.home() / "refused.log";
+  const Background node(
+      {Program("kubemu-node"), "--name", "refused", "--master", "tcp://" + BusAddress(cluster),
+       "--address", "127.0.0.1", "--labels", "not a label=x"},
+      log);
+  const auto content = [&log] {
+    std::ifstream in(log);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_TRUE(Eventually([&] {
+    return content().find("the API server refuses to register node refused (422 Invalid)") !=
+           std::string::npos;
+  })) << content();
 }
 
 TEST(BadInput, UnknownAndWrongFieldsOfAManifestAreNamed) {

@@ -140,21 +140,6 @@ void DefaultSecret(core::Secret* secret) {
 
 #undef KUBEMU_DEFAULT_TEXT
 
-bool NeedsNodePort(const core::ServiceSpec& spec) {
-  return spec.type() == "NodePort" || spec.type() == "LoadBalancer";
-}
-
-void KeepNodePorts(const core::ServiceSpec& old_spec, core::ServiceSpec* spec) {
-  for (core::ServicePort& port : *spec->mutable_ports()) {
-    if (port.node_port() != 0) continue;
-    for (const core::ServicePort& old_port : old_spec.ports()) {
-      const bool same = old_port.port() == port.port() &&
-                        (port.protocol().empty() ? "TCP" : port.protocol()) == old_port.protocol();
-      if (same) port.set_node_port(old_port.node_port());
-    }
-  }
-}
-
 }  // namespace
 
 void ApplyDefaults(ProtoMessage* object) {
@@ -177,26 +162,6 @@ void ApplyDefaults(ProtoMessage* object) {
     DefaultNode(node);
   } else if (auto* secret = DynamicCastToGenerated<core::Secret>(object)) {
     DefaultSecret(secret);
-  }
-}
-
-void KeepAllocatedValues(const ProtoMessage& old_object, ProtoMessage* new_object) {
-  const auto* old_service = DynamicCastToGenerated<core::Service>(&old_object);
-  auto* service = DynamicCastToGenerated<core::Service>(new_object);
-  if (old_service == nullptr || service == nullptr) return;
-  const core::ServiceSpec& old_spec = old_service->spec();
-  core::ServiceSpec* spec = service->mutable_spec();
-  if (old_spec.type() != "ExternalName" && spec->type() != "ExternalName" &&
-      spec->cluster_ip().empty() && spec->cluster_ips().empty()) {
-    spec->set_cluster_ip(old_spec.cluster_ip());
-    *spec->mutable_cluster_ips() = old_spec.cluster_ips();
-  }
-  if (NeedsNodePort(old_spec) && NeedsNodePort(*spec)) KeepNodePorts(old_spec, spec);
-  const bool same_check = old_spec.type() == "LoadBalancer" && spec->type() == "LoadBalancer" &&
-                          old_spec.external_traffic_policy() == "Local" &&
-                          spec->external_traffic_policy() == "Local";
-  if (same_check && spec->health_check_node_port() == 0) {
-    spec->set_health_check_node_port(old_spec.health_check_node_port());
   }
 }
 

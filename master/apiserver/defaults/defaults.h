@@ -14,12 +14,13 @@ namespace kubemu {
 // finalizer: their registry strategies.
 void ApplyDefaults(google::protobuf::Message* object);
 
-// An update that leaves out what the cluster once allocated means "as it was": a Service's
-// clusterIP, nodePorts and healthCheckNodePort. To be called before defaults and validation.
+// What an update of a Service means beside what it says. What the cluster once allocated and the
+// new object leaves out (clusterIP, nodePorts, healthCheckNodePort) stays as it was; what the new
+// type has no use for, and the writer did not change, goes (nodePorts, clusterIPs, policies, ...).
+// Other kinds stay as they are. To be called before defaults and validation.
 // REQUIRES: both are objects of the same kind.
-// Rule: pkg/registry/core/service/storage/storage.go, patchAllocatedValues.
-void KeepAllocatedValues(const google::protobuf::Message& old_object,
-                         google::protobuf::Message* new_object);
+// Rules: pkg/registry/core/service, patchAllocatedValues and dropTypeDependentFields.
+void CarryOver(const google::protobuf::Message& old_object, google::protobuf::Message* new_object);
 
 }  // namespace kubemu
 

@@ -48,23 +48,6 @@ std::optional<ApiStatus> CheckKind(const std::string& api_version, const std::st
                                       expected.api_version(), ")"));
 }
 
-// What the request's fieldValidation makes of fields that do not exist.
-std::optional<ApiStatus> JudgeFields(const FieldErrors& fields, const HttpTarget& target,
-                                     const Kind& kind, std::vector<std::string>* warnings) {
-  const std::string_view mode = target.Get("fieldValidation");
-  if (mode == "Ignore") return std::nullopt;
-  std::vector<std::string> texts;
-  for (const std::string& field : fields.unknown)
-    texts.push_back(StrCat("unknown field \"", field, "\""));
-  for (const std::string& field : fields.duplicate)
-    texts.push_back(StrCat("duplicate field \"", field, "\""));
-  if (texts.empty()) return std::nullopt;
-  if (mode == "Strict")
-    return CannotHandle(kind, StrCat("strict decoding error: ", StrJoin(texts, ", ")));
-  warnings->insert(warnings->end(), texts.begin(), texts.end());
-  return std::nullopt;
-}
-
 OrStatus<MutableObject> DecodeJson(const std::string& text, const HttpTarget& target,
                                    const Kind& expected, std::vector<std::string>* warnings) {
   unsigned char first[kJsonMemoryOnStack];
@@ -88,7 +71,8 @@ OrStatus<MutableObject> DecodeJson(const std::string& text, const HttpTarget& ta
   const absl::Status decoded = FromJson(*json, object.get(), &fields);
   if (!decoded.ok()) return CannotHandle(expected, Text(decoded));
   FindDuplicateFields(text, &fields);
-  if (auto error = JudgeFields(fields, target, expected, warnings)) return *std::move(error);
+  const std::string refusal = JudgeFields(fields, FieldValidationOf(target), warnings);
+  if (!refusal.empty()) return CannotHandle(expected, refusal);
   return object;
 }
 
@@ -105,6 +89,12 @@ OrStatus<MutableObject> DecodeProtobuf(const std::string& body, const Kind& expe
 }
 
 }  // namespace
+
+FieldValidation FieldValidationOf(const HttpTarget& target) {
+  const std::string_view mode = target.Get("fieldValidation");
+  if (mode == "Ignore") return FieldValidation::kIgnore;
+  return mode == "Strict" ? FieldValidation::kStrict : FieldValidation::kWarn;
+}
 
 OrStatus<MutableObject> DecodeBody(const bus::HttpRequest& request, const HttpTarget& target,
                                    const Kind& expected, std::vector<std::string>* warnings) {

@@ -13,6 +13,9 @@ namespace {
 constexpr const char* kAllVerbs =
     "[\"create\",\"delete\",\"deletecollection\",\"get\",\"list\",\"patch\",\"update\",\"watch\"]";
 
+constexpr const char* kOneByOne =
+    "[\"create\",\"delete\",\"get\",\"list\",\"patch\",\"update\",\"watch\"]";
+
 // A resource, or (with `name` "pods/log") a subresource.
 struct Resource {
   std::string name;
@@ -81,7 +84,7 @@ std::vector<Group> Groups() {
     resource.kind = std::string(kind->kind);
     resource.kind_group = std::string(kind->group);
     resource.namespaced = kind->namespaced;
-    resource.verbs = kAllVerbs;
+    resource.verbs = kind->plural == "namespaces" ? kOneByOne : kAllVerbs;
     resource.short_names = kind->short_names;
     resource.categories = kind->categories;
     group->resources.push_back(std::move(resource));

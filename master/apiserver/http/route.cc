@@ -9,6 +9,7 @@
 #include "messages/api/status.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/autoscaling.pb.h"
+#include "messages/proto/k8s/core_namespace.pb.h"
 #include "messages/proto/k8s/core_reference.pb.h"
 #include "messages/proto/k8s/meta_request.pb.h"
 #include "messages/proto/k8s/policy.pb.h"
@@ -40,8 +41,13 @@ OrStatus<Action> ActionOf(const bus::HttpRequest& request, const HttpTarget& tar
     return Action::kCreate;
   if (method == "PUT" && named) return Action::kUpdate;
   if (method == "PATCH" && named) return Action::kPatch;
-  if (method == "DELETE" && path.subresource.empty())
-    return named ? Action::kDelete : Action::kDeleteCollection;
+  if (method == "DELETE" && path.subresource.empty()) {
+    if (named) return Action::kDelete;
+    // Collections go namespace by namespace; namespaces only one by one.
+    const bool whole =
+        path.kind->namespaced ? !path.ns.empty() : path.kind != &KindOf<k8s::core::v1::Namespace>();
+    if (whole) return Action::kDeleteCollection;
+  }
   return api_error::MethodNotAllowed(ResourceOf(*path.kind), AsciiLower(method));
 }
 
@@ -82,8 +88,24 @@ bool WantsPretty(const bus::HttpRequest& request, const HttpTarget& target) {
   return agent.starts_with("curl/") || agent.starts_with("Mozilla/");
 }
 
+// Values that cannot be: numbers that are none (in the words of Go's strconv), unknown choices.
+std::optional<ApiStatus> CheckQuery(const HttpTarget& target) {
+  for (const char* name : {"limit", "timeoutSeconds", "gracePeriodSeconds"}) {
+    int64_t number = 0;
+    if (!target.Has(name) || ParseInteger(target.Get(name), &number)) continue;
+    return api_error::BadRequest(
+        StrCat("strconv.ParseInt: parsing ", Quoted(target.Get(name)), ": invalid syntax"));
+  }
+  const std::string_view mode = target.Get("fieldValidation");
+  if (mode.empty() || mode == "Ignore" || mode == "Warn" || mode == "Strict") return std::nullopt;
+  FieldErrorList errors;
+  errors.NotSupported(FieldPath("fieldValidation"), mode, {"", "Ignore", "Strict", "Warn"});
+  return api_error::Invalid("meta.k8s.io", "CreateOptions", "", errors);
+}
+
 std::optional<ApiStatus> ReadQuery(const HttpTarget& target, HttpCall* result) {
   ApiCall& call = result->call;
+  if (auto error = CheckQuery(target)) return error;
   call.label_selector = target.Get("labelSelector");
   call.field_selector = target.Get("fieldSelector");
   call.limit = target.Number("limit");
@@ -94,7 +116,7 @@ std::optional<ApiStatus> ReadQuery(const HttpTarget& target, HttpCall* result) {
   call.send_initial_events = target.Flag("sendInitialEvents");
   call.timeout_seconds = target.Number("timeoutSeconds");
   call.field_manager = target.Get("fieldManager");
-  call.strict = target.Get("fieldValidation") == "Strict";
+  call.field_validation = FieldValidationOf(target);
   call.force = target.Flag("force");
   call.propagation_policy = target.Get("propagationPolicy");
   if (target.Has("gracePeriodSeconds"))
@@ -235,6 +257,11 @@ OrStatus<HttpCall> ToCall(const bus::HttpRequest& request, const HttpTarget& tar
   call.name = path.name;
   call.subresource = path.subresource;
   if (auto error = ReadQuery(target, &result)) return *std::move(error);
+  if (call.field_manager.empty() &&
+      HeaderOf(request, "content-type").find("apply-patch") == std::string_view::npos) {
+    const std::string_view agent = HeaderOf(request, "user-agent");
+    call.field_manager = std::string(agent.substr(0, agent.find('/')));
+  }
   result.format.pretty = WantsPretty(request, target);
   if (auto error = ReadBody(request, target, path, &result)) return *std::move(error);
   return result;

@@ -41,6 +41,9 @@ std::string_view HeaderOf(const bus::HttpRequest& request, std::string_view name
 OrStatus<HttpCall> ToCall(const bus::HttpRequest& request, const HttpTarget& target,
                           const ResourcePath& path);
 
+// ?fieldValidation=; without it, Warn.
+FieldValidation FieldValidationOf(const HttpTarget& target);
+
 // The message in a body, by its content type: JSON, application/vnd.kubernetes.protobuf or YAML.
 // `expected` is the kind that the URL wants. What fieldValidation says of unknown fields is done:
 // 400, a warning, or nothing.

@@ -66,7 +66,9 @@ void ValidateNodeUpdate(const core::Node& old_node, const core::Node& new_node,
   const auto& new_cidrs = new_node.spec().pod_cidrs();
   const bool same_cidrs =
       std::equal(old_cidrs.begin(), old_cidrs.end(), new_cidrs.begin(), new_cidrs.end());
-  if (!old_cidrs.empty() && !same_cidrs) {
+  const std::string& old_cidr = old_node.spec().pod_cidr();
+  const bool cidr_changed = !old_cidr.empty() && old_cidr != new_node.spec().pod_cidr();
+  if ((!old_cidrs.empty() && !same_cidrs) || cidr_changed) {
     errors->Forbidden(path.Child("podCIDRs"),
                       "node updates may not change podCIDR except from \"\" to valid");
   }

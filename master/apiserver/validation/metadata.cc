@@ -10,7 +10,7 @@
 namespace kubemu {
 namespace {
 
-using ::k8s::meta::v1::LabelSelector;
+using MetaLabelSelector = ::k8s::meta::v1::LabelSelector;
 using ::k8s::meta::v1::LabelSelectorRequirement;
 using ::k8s::meta::v1::ObjectMeta;
 using ::k8s::meta::v1::OwnerReference;
@@ -162,7 +162,7 @@ void ValidateAnnotations(const StringEntries& annotations, const FieldPath& path
   if (bytes > kAnnotationBytesMax) errors->TooLong(path, kAnnotationBytesMax);
 }
 
-void ValidateLabelSelector(const LabelSelector& selector, const FieldPath& path,
+void ValidateLabelSelector(const MetaLabelSelector& selector, const FieldPath& path,
                            FieldErrorList* errors) {
   ValidateLabels(selector.match_labels(), path.Child("matchLabels"), errors);
   for (int i = 0; i < selector.match_expressions_size(); ++i) {

@@ -168,18 +168,55 @@ TEST(DefaultsTest, ANamespaceThatIsBeingDeletedMayLoseItsFinalizer) {
 TEST(DefaultsTest, AnUpdateOfAServiceKeepsWhatWasAllocated) {
   const Service old_service = FromText<Service>(R"(spec { type: 'NodePort'
       cluster_ip: '10.96.0.9' cluster_ips: '10.96.0.9'
-      ports { port: 80 protocol: 'TCP' node_port: 30080 } })");
-  Service service =
-      FromText<Service>("spec { type: 'NodePort' ports { port: 81 } ports { port: 80 } }");
-  KeepAllocatedValues(old_service, &service);
+      ports { name: 'a' port: 80 protocol: 'TCP' node_port: 30080 } })");
+  Service service = FromText<Service>(
+      "spec { type: 'NodePort' ports { name: 'b' port: 80 } ports { name: 'a' port: 81 } }");
+  CarryOver(old_service, &service);
   EXPECT_EQ(service.spec().cluster_ip(), "10.96.0.9");
   EXPECT_EQ(service.spec().cluster_ips(0), "10.96.0.9");
   EXPECT_EQ(service.spec().ports(0).node_port(), 0);
   EXPECT_EQ(service.spec().ports(1).node_port(), 30080);
 
+  Service moved = FromText<Service>(
+      "spec { type: 'NodePort' ports { name: 'b' node_port: 30080 } ports { name: 'a' } }");
+  CarryOver(old_service, &moved);
+  EXPECT_EQ(moved.spec().ports(1).node_port(), 0);
+
   Service external = FromText<Service>("spec { type: 'ExternalName' external_name: 'a.b' }");
-  KeepAllocatedValues(old_service, &external);
+  CarryOver(old_service, &external);
   EXPECT_TRUE(external.spec().cluster_ip().empty());
+}
+
+TEST(DefaultsTest, AServiceOfAnotherTypeLosesWhatThatTypeHasNoUseFor) {
+  const Service old_service = FromText<Service>(R"(spec { type: 'LoadBalancer'
+      cluster_ip: '10.96.0.9' cluster_ips: '10.96.0.9' ip_families: 'IPv4'
+      ip_family_policy: 'SingleStack' external_traffic_policy: 'Local'
+      health_check_node_port: 30090 allocate_load_balancer_node_ports: true
+      load_balancer_class: 'a/b' ports { port: 80 protocol: 'TCP' node_port: 30080 } }
+      status { load_balancer { ingress { ip: '127.4.0.1' } } })");
+  Service plain = old_service;
+  plain.mutable_spec()->set_type("ClusterIP");
+  CarryOver(old_service, &plain);
+  EXPECT_EQ(plain.spec().cluster_ip(), "10.96.0.9");
+  EXPECT_EQ(plain.spec().ports(0).node_port(), 0);
+  EXPECT_TRUE(plain.spec().external_traffic_policy().empty());
+  EXPECT_EQ(plain.spec().health_check_node_port(), 0);
+  EXPECT_FALSE(plain.spec().has_allocate_load_balancer_node_ports());
+  EXPECT_FALSE(plain.spec().has_load_balancer_class());
+  EXPECT_TRUE(plain.status().load_balancer().ingress().empty());
+
+  Service external = old_service;
+  external.mutable_spec()->set_type("ExternalName");
+  CarryOver(old_service, &external);
+  EXPECT_TRUE(external.spec().cluster_ips().empty());
+  EXPECT_TRUE(external.spec().ip_families().empty());
+  EXPECT_FALSE(external.spec().has_ip_family_policy());
+
+  Service changed = old_service;  // what the writer changed is for validation to refuse
+  changed.mutable_spec()->set_type("ClusterIP");
+  changed.mutable_spec()->mutable_ports(0)->set_node_port(30081);
+  CarryOver(old_service, &changed);
+  EXPECT_EQ(changed.spec().ports(0).node_port(), 30081);
 }
 
 }  // namespace

@@ -70,6 +70,31 @@ TEST_F(LogsTest, AreStreamedWhileTheyAreFollowed) {
   EXPECT_TRUE(Asked().cancel());
 }
 
+TEST_F(LogsTest, BeginAtATimeAndEndAfterSoManyBytes) {
+  // The harness' clock stands at 2023-11-14T22:13:20Z.
+  master_.Get("/api/v1/namespaces/default/pods/p/log?sinceTime=2023-11-14T22:13:10.5Z");
+  EXPECT_EQ(Asked().since_seconds(), 10);
+  master_.Get("/api/v1/namespaces/default/pods/p/log?limitBytes=7&follow=true");
+  const uint64_t request = master_.last_request();
+  const uint64_t stream = Asked().request();
+  Reply(stream, "one\n", false);
+  Reply(stream, "two\nthree\n", false);
+  const auto answer = master_.More(request);
+  EXPECT_EQ(answer.body, "one\ntwo");
+  EXPECT_TRUE(answer.last);
+  EXPECT_TRUE(Asked().cancel());
+}
+
+TEST_F(LogsTest, OptionsThatCannotBeAreRefused) {
+  const auto status = [this](const char* query) {
+    return master_.Get(StrCat("/api/v1/namespaces/default/pods/p/log?", query)).status;
+  };
+  EXPECT_EQ(status("tailLines=x"), 400u);
+  EXPECT_EQ(status("sinceTime=yesterday"), 400u);
+  EXPECT_EQ(status("limitBytes=0"), 422u);
+  EXPECT_EQ(status("sinceSeconds=5&sinceTime=2023-11-14T22:13:10Z"), 422u);
+}
+
 TEST_F(LogsTest, AKubeletThatDoesNotAnswerIsAnError) {
   master_.Get("/api/v1/namespaces/default/pods/p/log");
   const uint64_t request = master_.last_request();

@@ -99,6 +99,27 @@ TEST_F(ServiceAddressesTest, AnUpdateKeepsWhatWasAllocated) {
   EXPECT_EQ(Make("b", ",\"nodePort\":30086}],\"type\":\"NodePort\"").status, 201u);
 }
 
+TEST_F(ServiceAddressesTest, ATypeCanBeChangedBack) {
+  const auto patch = [this](const char* spec) {
+    return master_.Http("PATCH", StrCat(kServices, "/a"), spec,
+                        "application/strategic-merge-patch+json");
+  };
+  for (const char* type : {"NodePort", "LoadBalancer"}) {
+    ASSERT_EQ(Make("a", StrCat("}],\"type\":\"", type, "\"")).status, 201u);
+    const auto plain = patch(R"({"spec":{"type":"ClusterIP"}})");
+    EXPECT_EQ(plain.status, 200u) << plain.body;
+    EXPECT_EQ(plain.Text("/spec/ports/0/nodePort"), "null");
+    EXPECT_EQ(plain.Text("/spec/externalTrafficPolicy"), "null");
+    EXPECT_EQ(patch(StrCat(R"({"spec":{"type":")", type, "\"}}").c_str()).status, 200u);
+    const auto external = patch(R"({"spec":{"type":"ExternalName","externalName":"a.example"}})");
+    EXPECT_EQ(external.status, 200u) << external.body;
+    EXPECT_EQ(external.Text("/spec/clusterIP"), "null");
+    const auto back = patch(R"({"spec":{"type":"ClusterIP","externalName":null}})");
+    EXPECT_NE(back.Text("/spec/clusterIP"), "null") << back.body;
+    master_.Http("DELETE", StrCat(kServices, "/a"));
+  }
+}
+
 TEST_F(ServiceAddressesTest, WhatIsTakenIsKnownAfterARestart) {
   auto disk = std::make_shared<MemoryDisk>();
   {

@@ -231,6 +231,10 @@ TEST(ClusterValidationTest, NodesHaveTaintsOncePerEffectAndKeepTheirRange) {
                                  "spec { pod_cidrs: '10.244.1.0/24' }"),
               ElementsAre("spec.podCIDRs: Forbidden: node updates may not change podCIDR except "
                           "from \"\" to valid"));
+  EXPECT_THAT(UpdateErrors<Node>("spec { pod_cidr: '10.244.0.0/24' pod_cidrs: '10.244.0.0/24' }",
+                                 "spec { pod_cidr: '10.244.1.0/24' pod_cidrs: '10.244.0.0/24' }"),
+              ElementsAre(HasSubstr("node updates may not change podCIDR")));
+  EXPECT_THAT(UpdateErrors<Node>("", "spec { pod_cidr: '10.244.1.0/24' }"), IsEmpty());
   EXPECT_THAT(CreateErrors<Node>("spec { pod_cidrs: 'here' }"),
               ElementsAre(HasSubstr("must be a valid CIDR value")));
 }

@@ -176,6 +176,58 @@ TEST_F(WatchTest, SilenceIsBrokenByBookmarks) {
   EXPECT_EQ(revision_, before + 1);
 }
 
+TEST_F(WatchTest, AWatcherWithoutCreditDoesNotKeepTheServerAwake) {
+  MakeMap("a");
+  master_.Deliver(kWatcher, Request(KindOf<ConfigMap>(), 0, 2));
+  MakeMap("b");
+  master_.Advance(Informer::kBookmarkInterval * 3);
+  EXPECT_GE(master_.server().NextWake(), master_.now() + 1s);
+}
+
+TEST_F(WatchTest, AWatcherWhoseAddressIsItsProcessLosesItsStreamsToo) {
+  for (const char* watcher : {"lb", "lb/part", "lb-2/part"})
+    master_.Deliver(watcher, Request(KindOf<ConfigMap>()));
+  EXPECT_EQ(master_.server().watches(), 3u);
+  bus::LinkDown down;
+  down.set_process("lb");
+  master_.Deliver("master/bus", down);
+  EXPECT_EQ(master_.server().watches(), 1u);
+}
+
+TEST_F(WatchTest, ANodeSeesOnlyTheConfigurationOfItsPods) {
+  constexpr const char* kKubelet = "node-1/kubelet";
+  master_.MakeAccount();
+  MakeMap("used");
+  MakeMap("other");
+  EXPECT_EQ(master_
+                .Post("/api/v1/namespaces/default/pods",
+                      R"({"kind":"Pod","metadata":{"name":"p"},"spec":{"nodeName":"node-1",
+                          "containers":[{"name":"c","image":"i",
+                          "envFrom":[{"configMapRef":{"name":"used"}}],
+                          "env":[{"name":"X","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}}]}]}})")
+                .status,
+            201u);
+  const auto read = [this](const std::string& from, const Kind& kind, const char* name) {
+    bus::ApiRequest get;
+    get.set_verb(name == nullptr ? bus::LIST : bus::GET);
+    get.set_kind(static_cast<uint32_t>(kind.id));
+    get.set_namespace_("default");
+    if (name != nullptr) get.set_name(name);
+    return master_.Call(from, get).response.code();
+  };
+  using k8s::core::v1::Secret;
+  EXPECT_EQ(read(kKubelet, KindOf<ConfigMap>(), "used"), 200u);
+  EXPECT_EQ(read(kKubelet, KindOf<Secret>(), "s"), 404u);
+  EXPECT_EQ(read(kKubelet, KindOf<Secret>(), "used"), 403u);
+  EXPECT_EQ(read(kKubelet, KindOf<ConfigMap>(), "other"), 403u);
+  EXPECT_EQ(read("node-2/kubelet", KindOf<ConfigMap>(), "used"), 403u);
+  EXPECT_EQ(read(kKubelet, KindOf<ConfigMap>(), nullptr), 403u);
+  EXPECT_EQ(read(kKubelet, KindOf<Secret>(), nullptr), 403u);
+  EXPECT_EQ(read("lb/part", KindOf<Secret>(), nullptr), 200u);
+  master_.Deliver(kKubelet, Request(KindOf<Secret>()));
+  EXPECT_THAT(Events(kKubelet), ElementsAre("ERROR 403"));
+}
+
 TEST_F(WatchTest, ALostProcessLosesItsStreams) {
   master_.Deliver(kWatcher, Request(KindOf<ConfigMap>()));
   EXPECT_EQ(master_.server().watches(), 1u);

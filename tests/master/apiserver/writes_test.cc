@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "messages/api/calls.h"
 #include "messages/core/strings.h"
 #include "messages/proto/k8s/core_config.pb.h"
@@ -121,18 +123,28 @@ TEST_F(WritesTest, PatchesOfAllKindsWork) {
   EXPECT_THAT(strict.body, HasSubstr("spec.replicaz"));
 }
 
-TEST_F(WritesTest, ServerSideApplyCreatesAndMerges) {
-  constexpr const char* kApply = "application/apply-patch+yaml";
-  const std::string target = StrCat(kDeployment, "?fieldManager=kubectl&force=true");
-  const auto created = master_.Http("PATCH", target, kWeb, kApply);
-  EXPECT_EQ(created.status, 201u) << created.body;
-  const auto applied = master_.Http(
-      "PATCH", target,
-      "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 5\n",
-      kApply);
-  EXPECT_EQ(applied.status, 200u) << applied.body;
-  EXPECT_EQ(applied.Text("/spec/replicas"), "5");
-  EXPECT_EQ(applied.Text("/spec/template/spec/containers/0/image"), "nginx");
+TEST_F(WritesTest, APatchWithUnknownFieldsIsWarnedOf) {
+  master_.Post(kMaps, MapBody("1"));
+  for (const char* query : {"", "?fieldValidation=Warn"}) {
+    const auto answer = master_.Http("PATCH", StrCat(kMap, query), R"({"dat":{"a":"2"}})", kMerge);
+    EXPECT_EQ(answer.status, 200u);
+    EXPECT_THAT(answer.warnings, ::testing::ElementsAre(R"(299 - "unknown field \"dat\"")"));
+  }
+  EXPECT_TRUE(
+      master_.Http("PATCH", StrCat(kMap, "?fieldValidation=Ignore"), R"({"dat":{}})", kMerge)
+          .warnings.empty());
+}
+
+TEST_F(WritesTest, AVeryLongListIsPatchedInTime) {
+  std::string finalizers;
+  for (int i = 0; i < 60'000; ++i) StrAppend(&finalizers, i == 0 ? "" : ",", "\"a.b/", i, "\"");
+  master_.Post(kMaps, MapBody("1"));
+  const std::clock_t begin = std::clock();  // the processor's time: others' work does not count
+  const auto answer = master_.Http(
+      "PATCH", kMap, StrCat(R"({"metadata":{"finalizers":[)", finalizers, "]}}"), kStrategic);
+  EXPECT_EQ(answer.status, 200u) << answer.body.substr(0, 200);
+  EXPECT_LT(std::clock() - begin, 5 * CLOCKS_PER_SEC);
+  EXPECT_EQ(master_.Get(kMap).At("/metadata/finalizers").get_array().size(), 60'000u);
 }
 
 TEST_F(WritesTest, ScaleReadsAndWritesReplicas) {
@@ -206,8 +218,9 @@ TEST_F(WritesTest, FinalizersHoldAnObject) {
   master_.Post(kMaps, R"({"kind":"ConfigMap","metadata":{"name":"m","finalizers":["a.b/c"]}})");
   EXPECT_NE(master_.Http("DELETE", kMap).Text("/metadata/deletionTimestamp"), "null");
   EXPECT_EQ(master_.Get(kMap).status, 200u);
-  EXPECT_EQ(master_.Http("PATCH", kMap, R"({"metadata":{"finalizers":null}})", kMerge).status,
-            200u);
+  const auto last = master_.Http("PATCH", kMap, R"({"metadata":{"finalizers":null}})", kMerge);
+  EXPECT_EQ(last.status, 200u);
+  EXPECT_EQ(last.Text("/metadata/finalizers"), "null");
   EXPECT_EQ(master_.Get(kMap).status, 404u);
 }
 

@@ -135,6 +135,24 @@ TEST_F(NodeLifecycleTest, PodsOfALostNodeBecomeNotReady) {
   EXPECT_THAT(events, Contains("Normal NodeNotReady Node node-2 status is now: NodeNotReady"));
 }
 
+TEST_F(NodeLifecycleTest, PodsThatAMasterLeftReadyAreFoundAtTheNextStart) {
+  // Both orders: the streams of nodes and pods know nothing of each other.
+  api_.Put(MakeNode("node-1", "Unknown"));
+  api_.Settle();
+  api_.Put(MakePod("a", "web", "10.244.0.1", true, "node-1"));
+  api_.Settle();
+  api_.Put(MakePod("b", "web", "10.244.0.2", true, "node-2"));
+  api_.Settle();
+  api_.Put(MakeNode("node-2", "False"));
+  api_.Settle();
+  for (const char* pod : {"default/a", "default/b"}) {
+    EXPECT_EQ(
+        ConditionStatus(api_.Find(KindOf<Pod>(), pod).As<Pod>().status().conditions(), "Ready"),
+        "False")
+        << pod;
+  }
+}
+
 TEST_F(NodeLifecycleTest, ComingAndGoingNodesHaveEvents) {
   api_.Put(MakeNode("node-1"));
   api_.Settle();

@@ -48,6 +48,12 @@ TEST_P(StoreContract, AnEmptyStoreIsAtRevisionOneAndSyncsAtOnce) {
   EXPECT_THAT(WatchFrom(0), ElementsAre("SYNCED@1"));
 }
 
+TEST_P(StoreContract, OnlyTheApiServerIsHeard) {
+  EXPECT_THAT(harness_.Send(Put("a"), {ConfigMap("a", "1")}, "node-1/kubelet"), IsEmpty());
+  EXPECT_THAT(harness_.Watch(0, "node-1/kubelet"), IsEmpty());
+  EXPECT_THAT(WatchFrom(0), ElementsAre("SYNCED@1"));
+}
+
 TEST_P(StoreContract, EachTransactionGetsTheNextRevision) {
   EXPECT_EQ(harness_.PutValue("a", "1").revision(), 2u);
   EXPECT_EQ(harness_.PutValue("b", "1").revision(), 3u);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <ctime>
 #include <string>
 
 #include "messages/api/patch.h"
@@ -154,6 +155,37 @@ TEST(StrategicMergeTest, ErrorsSayWhatIsMissingOrWrong) {
                                           "containers":[{"name":"a"}]}})"),
               HasSubstr("doesn't match $setElementOrder/containers list"));
   EXPECT_FALSE(MergeError<Pod>("{}", "[]") == "merged");
+}
+
+TEST(StrategicMergeTest, LongListsTakeNoLongerThanTheyAreLong) {
+  constexpr int kLength = 60'000;
+  json::array containers;
+  json::array order;
+  json::array gone;
+  for (int i = 0; i < kLength; ++i) {
+    const std::string name = "c" + std::to_string(i);
+    containers.push_back({{"name", name}, {"image", "i"}});
+    order.push_back({{"name", name}});
+    if (i % 2 == 0) gone.push_back({{"$patch", "delete"}, {"name", name}});
+  }
+  const std::clock_t begin = std::clock();  // the processor's time: others' work does not count
+  const json::value original = {{"spec", {{"containers", containers}}}};
+  const auto reordered = StrategicMerge(
+      original, {{"spec", {{"$setElementOrder/containers", order}, {"containers", containers}}}},
+      *Pod::descriptor());
+  ASSERT_TRUE(reordered.ok());
+  EXPECT_TRUE(JsonEqual(*reordered, original));
+  const auto half =
+      StrategicMerge(original, {{"spec", {{"containers", gone}}}}, *Pod::descriptor());
+  ASSERT_TRUE(half.ok());
+  EXPECT_EQ(half->at("spec").at("containers").get_array().size(), size_t{kLength / 2});
+  EXPECT_LT(std::clock() - begin, 5 * CLOCKS_PER_SEC);
+}
+
+TEST(StrategicMergeTest, NumbersAreTheSameHoweverTheyAreWritten) {
+  ExpectMerged<Service>(R"({"spec":{"ports":[{"port":80,"name":"a"}]}})",
+                        R"({"spec":{"ports":[{"port":80.0,"name":"b"}]}})",
+                        R"({"spec":{"ports":[{"port":80,"name":"b"}]}})");
 }
 
 }  // namespace

@@ -51,6 +51,27 @@ TEST(KubeletNode, WithoutAddressRangeItIsNotReady) {
               testing::StartsWith("False KubeletNotReady: container runtime network not ready"));
 }
 
+TEST(KubeletNode, ARefusalIsToldToWhoeverRunsTheProcess) {
+  NodeWorld world({.answers = false});
+  world.RunUntil([&] { return !world.TimesOf("nodes", bus::CREATE).empty(); }, 1s);
+  EXPECT_EQ(world.kubelet().TakeComplaint(), "");
+  for (const NodeWorld::Seen& seen : world.calls()) {
+    const auto& request = seen.message.As<bus::ApiRequest>();
+    if (request.verb() != bus::CREATE) continue;
+    bus::ApiResponse response;
+    response.set_request(request.request());
+    response.set_code(422);
+    response.set_reason("Invalid");
+    response.set_message("metadata.labels: Invalid value");
+    world.Send("master/apiserver", "node-1/kubelet", response);
+  }
+  world.Run(Duration{});
+  EXPECT_EQ(world.kubelet().TakeComplaint(),
+            "the API server refuses to register node node-1 (422 Invalid): "
+            "metadata.labels: Invalid value");
+  EXPECT_EQ(world.kubelet().TakeComplaint(), "");
+}
+
 TEST(KubeletNode, RegistrationIsTriedAgainWithGrowingPauses) {
   NodeWorld world({.answers = false});
   world.Run(60s);

@@ -90,6 +90,7 @@ class NodeWorld {
 
   Settings& settings() { return settings_; }
   Process& process() { return *process_; }
+  Kubelet& kubelet() { return *kubelet_; }
   // The node's process is killed and started again.
   void RestartNode();
 

@@ -1,0 +1,145 @@
+// Server-side apply: who owns which field, and what follows from it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "messages/core/strings.h"
+#include "tests/master/apiserver/master_harness.h"
+
+namespace kubemu {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kApplyType = "application/apply-patch+yaml";
+constexpr const char* kWeb = "/apis/apps/v1/namespaces/default/deployments/web";
+constexpr const char* kMap = "/api/v1/namespaces/default/configmaps/m";
+
+class ApplyTest : public ::testing::Test {
+ protected:
+  MasterHarness::Answer Apply(const char* target, const std::string& manager,
+                              const std::string& config, bool force = false) {
+    return master_.Http("PATCH",
+                        StrCat(target, "?fieldManager=", manager, force ? "&force=true" : ""),
+                        config, kApplyType);
+  }
+  MasterHarness::Answer Edit(const char* target, const std::string& manager,
+                             const std::string& patch) {
+    return master_.Http("PATCH", StrCat(target, "?fieldManager=", manager), patch,
+                        "application/merge-patch+json");
+  }
+  // A Deployment with these lines in its spec and among its pod's containers.
+  static std::string Web(const std::string& spec, const std::string& containers = "") {
+    return StrCat(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n", spec,
+        "  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n"
+        "    spec:\n      containers:\n      - {name: c, image: nginx}\n",
+        containers);
+  }
+  static std::string Map(const std::string& data, const std::string& labels = "{}") {
+    return StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, labels: ", labels,
+                  "}\ndata: ", data, "\n");
+  }
+
+  MasterHarness master_;
+};
+
+TEST_F(ApplyTest, WhatTheManagerNoLongerNamesGoes) {
+  EXPECT_EQ(Apply(kMap, "me", Map("{a: '1', b: '2'}", "{x: y}")).status, 201u);
+  EXPECT_EQ(Edit(kMap, "other", R"({"data":{"c":"3"},"metadata":{"labels":{"z":"z"}}})").status,
+            200u);
+  const auto applied = Apply(kMap, "me", Map("{a: '1'}"));
+  EXPECT_EQ(applied.status, 200u) << applied.body;
+  EXPECT_EQ(applied.Text("/data"), R"({"a":"1","c":"3"})");
+  EXPECT_EQ(applied.Text("/metadata/labels"), R"({"z":"z"})");
+}
+
+TEST_F(ApplyTest, ElementsOfListsAreOwnedOneByOne) {
+  EXPECT_EQ(Apply(kWeb, "me",
+                  Web("  replicas: 2\n",
+                      "      - name: d\n        image: busybox\n"
+                      "        livenessProbe: {tcpSocket: {port: 80}}\n"))
+                .status,
+            201u);
+  const auto no_probe = Apply(kWeb, "me", Web("", "      - {name: d, image: busybox}\n"));
+  EXPECT_EQ(no_probe.status, 200u) << no_probe.body;
+  EXPECT_EQ(no_probe.Text("/spec/replicas"), "1");  // the default again
+  EXPECT_EQ(no_probe.Text("/spec/template/spec/containers/1/livenessProbe"), "null");
+  const auto one = Apply(kWeb, "me", Web(""));
+  EXPECT_EQ(one.Text("/spec/template/spec/containers/0/name"), "c") << one.body;
+  EXPECT_EQ(one.Text("/spec/template/spec/containers/1"), "null");
+}
+
+TEST_F(ApplyTest, AnotherManagersValueIsAConflict) {
+  EXPECT_EQ(Apply(kWeb, "a", Web("  replicas: 2\n")).status, 201u);
+  const auto refused = Apply(kWeb, "b", Web("  replicas: 3\n"));
+  EXPECT_EQ(refused.status, 409u);
+  EXPECT_EQ(refused.Text("/reason"), "Conflict");
+  EXPECT_EQ(refused.Text("/message"),
+            "Apply failed with 1 conflict: conflict with \"a\": .spec.replicas");
+  EXPECT_EQ(refused.Text("/details/causes/0/reason"), "FieldManagerConflict");
+  EXPECT_EQ(refused.Text("/details/causes/0/field"), ".spec.replicas");
+  // The same value is shared; who wants another then asks both.
+  EXPECT_EQ(Apply(kWeb, "b", Web("  replicas: 2\n")).status, 200u);
+  EXPECT_THAT(Apply(kWeb, "a", Web("  replicas: 5\n")).Text("/message"),
+              HasSubstr("conflict with \"b\": .spec.replicas"));
+  const auto forced = Apply(kWeb, "a", Web("  replicas: 5\n"), true);
+  EXPECT_EQ(forced.Text("/spec/replicas"), "5") << forced.body;
+  // Now it is a's alone: it goes with a.
+  EXPECT_EQ(Apply(kWeb, "a", Web("")).Text("/spec/replicas"), "1");
+}
+
+TEST_F(ApplyTest, WhatAnEditChangedIsTheEditors) {
+  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n")).status, 201u);
+  EXPECT_EQ(Edit(kWeb, "kubectl-edit", R"({"spec":{"replicas":7,"minReadySeconds":5}})").status,
+            200u);
+  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n")).Text("/message"),
+            "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: "
+            ".spec.replicas");
+  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n  minReadySeconds: 6\n")).Text("/message"),
+            "Apply failed with 2 conflicts: conflicts with \"kubectl-edit\" using apps/v1:\n"
+            "- .spec.replicas\n- .spec.minReadySeconds");
+  EXPECT_EQ(Apply(kWeb, "me", Web("")).Text("/spec/replicas"), "7");
+}
+
+TEST_F(ApplyTest, WhatWasThereBeforeHasAnOwnerToo) {
+  master_.Post("/api/v1/namespaces/default/configmaps",
+               R"({"kind":"ConfigMap","metadata":{"name":"m"},"data":{"a":"1","b":"1"}})");
+  EXPECT_EQ(Apply(kMap, "me", Map("{a: '2'}")).Text("/message"),
+            "Apply failed with 1 conflict: conflict with \"before-first-apply\" using v1: .data.a");
+  const auto same = Apply(kMap, "me", Map("{a: '1'}"));
+  EXPECT_EQ(same.Text("/data"), R"({"a":"1","b":"1"})") << same.body;
+}
+
+TEST_F(ApplyTest, KubectlGoesOnWithWhatItAppliedFromItsSide) {
+  master_.Post("/api/v1/namespaces/default/configmaps",
+               R"({"kind":"ConfigMap","metadata":{"name":"m","annotations":{
+                   "kubectl.kubernetes.io/last-applied-configuration":
+                   "{\"data\":{\"a\":\"1\"}}"}},"data":{"a":"1","b":"1"}})");
+  EXPECT_EQ(Apply(kMap, "kubectl", Map("{a: '2'}")).Text("/data/a"), "2");
+  EXPECT_EQ(Apply(kMap, "kubectl", Map("{b: '2'}")).status, 409u);
+}
+
+TEST_F(ApplyTest, TheSetsAreWrittenAsUpstreamDoes) {
+  const auto created = Apply(kWeb, "me", Web("  replicas: 2\n"));
+  const std::string entry = "/metadata/managedFields/0";
+  EXPECT_EQ(created.Text(StrCat(entry, "/manager")), "me");
+  EXPECT_EQ(created.Text(StrCat(entry, "/operation")), "Apply");
+  EXPECT_EQ(created.Text(StrCat(entry, "/apiVersion")), "apps/v1");
+  EXPECT_EQ(created.Text(StrCat(entry, "/time")), "2023-11-14T22:13:20Z");
+  EXPECT_EQ(created.Text(StrCat(entry, "/fieldsV1")),
+            R"({"f:spec":{"f:replicas":{},"f:selector":{"f:matchLabels":{"f:app":{}}},)"
+            R"("f:template":{"f:metadata":{"f:labels":{"f:app":{}}},"f:spec":{"f:containers":)"
+            R"({"k:{\"name\":\"c\"}":{".":{},"f:image":{},"f:name":{}}}}}}})");
+  // The same again is no change, not even of the time.
+  master_.Advance(5s);
+  const auto again = Apply(kWeb, "me", Web("  replicas: 2\n"));
+  EXPECT_EQ(again.Text("/metadata/resourceVersion"), created.Text("/metadata/resourceVersion"));
+}
+
+TEST_F(ApplyTest, AConfigurationThatIsNoneIsRefused) {
+  EXPECT_EQ(Apply(kMap, "me", "- a\n- b\n").status, 400u);
+  EXPECT_EQ(Apply(kMap, "", Map("{a: '1'}")).status, 400u);
+}
+
+}  // namespace
+}  // namespace kubemu

@@ -40,6 +40,11 @@
   ROW(HealthCheckResult, HEALTH_CHECK_RESULT)     \
   ROW(InspectRequest, INSPECT_REQUEST)            \
   ROW(InspectResponse, INSPECT_RESPONSE)          \
+  ROW(OpenNetwork, OPEN_NETWORK)                  \
+  ROW(NetworkOpened, NETWORK_OPENED)              \
+  ROW(CloseNetwork, CLOSE_NETWORK)                \
+  ROW(RunCommand, RUN_COMMAND)                    \
+  ROW(CommandDone, COMMAND_DONE)                  \
   ROW(RunPodSandbox, RUN_POD_SANDBOX)             \
   ROW(StopPodSandbox, STOP_POD_SANDBOX)           \
   ROW(StartContainer, START_CONTAINER)            \

@@ -11,8 +11,11 @@
 #include "messages/api/quantity.h"
 #include "messages/core/ip.h"
 #include "messages/core/strings.h"
+#include "messages/runtime/command_door.h"
 #include "messages/runtime/command_line.h"
+#include "messages/runtime/network_spaces.h"
 #include "node/fork_server.h"
+#include "node/kernel/kernel_dataplane.h"
 #include "node/node.h"
 
 // kubemu-node: one emulated node in one process.
@@ -30,6 +33,7 @@ struct Flags {
   std::string pod_cidr = "10.244.0.0/16";
   double pull_delay = 0;  // seconds
   std::string node_port_addresses;
+  std::string dataplane = "emulated";
   KubeletOptions kubelet;
   KubeProxy::Options proxy;
   bool serve_forks = false;
@@ -71,6 +75,11 @@ bool ParseLabels(const std::string& text, std::map<std::string, std::string>* la
 
 // kube-proxy's own flags, under their own names.
 void AddProxyFlags(CLI::App& app, Flags* flags) {
+  app.add_option("--dataplane", flags->dataplane,
+                 "emulated, or kernel: real iptables, routes and pod interfaces, in a network "
+                 "namespace of the node's own (needs root)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"emulated", "kernel"}));
   app.add_flag("--masquerade-all", flags->proxy.masquerade_all,
                "kube-proxy: masquerade all that is sent to a ClusterIP");
   app.add_option("--iptables-localhost-nodeports", flags->proxy.localhost_node_ports,
@@ -148,13 +157,39 @@ std::string Resolve(Flags* flags, Node::Options* options) {
   return "";
 }
 
+// "" or what the kernel's data plane lacks here.
+std::string PrepareKernel(Flags* flags, Node::Options* options) {
+  if (options->kubelet.address.IsLoopback()) {
+    return StrCat("--dataplane kernel: --address ", flags->address,
+                  " is a loopback address; give that of an interface in the node's own network "
+                  "namespace");
+  }
+  if (!flags->common.runtime.insecure) {
+    return "--dataplane kernel: pods get real addresses; --insecure has to allow other than "
+           "loopback addresses";
+  }
+  if (const absl::Status status = CheckOwnNetwork(); !status.ok()) {
+    return StrCat("--dataplane kernel: ", std::string(status.message()));
+  }
+  auto programs = CommandDoor::FindPrograms(KernelDataplane::Programs());
+  if (!programs.ok()) {
+    return StrCat("--dataplane kernel: ", std::string(programs.status().message()),
+                  "; install the packages iproute2, iptables and procps");
+  }
+  flags->common.runtime.commands = *std::move(programs);
+  options->kernel_dataplane = true;
+  return "";
+}
+
 int RunNode(const std::vector<std::string>& arguments) {
   CLI::App app("One node of a kubemu cluster: kubelet, container engine, kube-proxy, iptables.",
                "kubemu-node");
   app.footer(
       "Examples:\n"
       "  kubemu-node --name node-1 --address 127.1.0.1 --master tcp://127.0.0.1:7100\n"
-      "  kubemu-node --name big --cpu 64 --memory 256Gi --labels zone=a,disk=ssd");
+      "  kubemu-node --name big --cpu 64 --memory 256Gi --labels zone=a,disk=ssd\n"
+      "  ip netns exec n1 kubemu-node --name n1 --address 10.77.0.2 --insecure \\\n"
+      "    --master tcp://10.77.0.1:7100 --dataplane kernel");
   Flags flags;
   AddFlags(app, &flags);
   std::vector<const char*> argv = {"kubemu-node"};
@@ -168,6 +203,11 @@ int RunNode(const std::vector<std::string>& arguments) {
   Node::Options options;
   if (const std::string wrong = Resolve(&flags, &options); !wrong.empty()) {
     return BadFlag(app, wrong);
+  }
+  if (flags.dataplane == "kernel") {
+    if (const std::string wrong = PrepareKernel(&flags, &options); !wrong.empty()) {
+      return BadFlag(app, wrong);
+    }
   }
   return RunProgram(flags.common, [&](const ProcessRuntime::Addresses& addresses) {
     options.kubelet.endpoint = addresses.endpoint;

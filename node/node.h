@@ -1,13 +1,13 @@
 #ifndef KUBEMU_NODE_NODE_H_
 #define KUBEMU_NODE_NODE_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "messages/process.h"
 #include "messages/program.h"
 #include "node/engine/emulated_engine.h"
-#include "node/iptables/iptables.h"
 #include "node/kubelet/kubelet.h"
 #include "node/proxy/kube_proxy.h"
 
@@ -17,17 +17,20 @@ namespace kubemu {
 class Node : public Program {
  public:
   struct Options {
-    KubeletOptions kubelet;      // `kubelet.node` names the process and all of its parts
-    Duration pull_delay{};       // of an image that is not on the node yet
-    KubeProxy::Options proxy{};  // its `node` is set from the kubelet's
+    KubeletOptions kubelet;         // `kubelet.node` names the process and all of its parts
+    Duration pull_delay{};          // of an image that is not on the node yet
+    KubeProxy::Options proxy{};     // its `node` is set from the kubelet's
+    bool kernel_dataplane = false;  // the real kernel instead of the emulated iptables
   };
 
   explicit Node(const Options& options)
       : name_(options.kubelet.node),
         kubelet_(options.kubelet),
-        engine_({.node = name_, .pull_delay = options.pull_delay}),
+        engine_({.node = name_,
+                 .pull_delay = options.pull_delay,
+                 .announce_ports = options.kernel_dataplane}),
         kube_proxy_(ProxyOptions(options)),
-        iptables_({.node = name_}) {}
+        dataplane_(MakeDataplane(options)) {}
 
   void AddTo(Process& process) override;
   std::string TakeComplaint() override { return kubelet_.TakeComplaint(); }
@@ -38,12 +41,13 @@ class Node : public Program {
     proxy.node = options.kubelet.node;
     return proxy;
   }
+  static std::unique_ptr<Component> MakeDataplane(const Options& options);
 
   const std::string name_;
   Kubelet kubelet_;
   EmulatedEngine engine_;
   KubeProxy kube_proxy_;
-  Iptables iptables_;
+  std::unique_ptr<Component> dataplane_;  // Iptables or KernelDataplane
 };
 
 }  // namespace kubemu

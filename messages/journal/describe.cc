@@ -152,6 +152,20 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
   } else if (message.kind == bus::LISTEN) {
     const auto& listen = message.As<bus::Listen>();
     record->set_what(Endpoint(listen.ip(), listen.port()));
+  } else if (message.kind == bus::OPEN_NETWORK) {
+    record->set_what(message.As<bus::OpenNetwork>().name());
+  } else if (message.kind == bus::CLOSE_NETWORK) {
+    record->set_what(message.As<bus::CloseNetwork>().name());
+  } else if (message.kind == bus::RUN_COMMAND) {
+    const auto& command = message.As<bus::RunCommand>();
+    std::string text;
+    for (const std::string& word : command.words()) StrAppend(&text, text.empty() ? "" : " ", word);
+    record->set_what(std::move(text));
+    record->set_bytes(static_cast<uint32_t>(command.input().size()));
+  } else if (message.kind == bus::COMMAND_DONE) {
+    const auto& done = message.As<bus::CommandDone>();
+    record->set_what(done.error().empty() ? "done" : done.error());
+    record->set_bytes(static_cast<uint32_t>(done.output().size()));
   } else if (message.kind == bus::INSPECT_REQUEST) {
     record->set_what(message.As<bus::InspectRequest>().question());
   } else if (message.kind == bus::INSPECT_RESPONSE) {

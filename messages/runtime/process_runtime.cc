@@ -19,7 +19,9 @@
 #include "messages/proto/control.pb.h"
 #include "messages/runtime/bus_links.h"
 #include "messages/runtime/clock.h"
+#include "messages/runtime/command_door.h"
 #include "messages/runtime/http_door.h"
+#include "messages/runtime/network_spaces.h"
 #include "messages/runtime/rate_limited_log.h"
 #include "messages/runtime/runtime_host.h"
 #include "messages/runtime/tcp_door.h"
@@ -93,6 +95,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   void Sleep(RealTime until);
   void Turn(Program& program);
   void Dispatch(std::vector<Message> messages);
+  void DispatchToDoor(const Message& message);
   void HandleBusMessage(const Message& message);
   void WatchSignals();
   void WatchParent();
@@ -112,7 +115,9 @@ class ProcessRuntime::Impl : public RuntimeHost {
   std::unique_ptr<ZmqEndpoint> endpoint_;
   std::unique_ptr<BusLinks> links_;
   std::unique_ptr<HttpDoor> http_;
+  NetworkSpaces spaces_{this};
   std::unique_ptr<TcpDoor> tcp_;
+  std::unique_ptr<CommandDoor> commands_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
   RateLimitedLog complaints_;
@@ -132,7 +137,10 @@ absl::Status ProcessRuntime::Impl::Start() {
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
   addresses_.endpoint = endpoint_->endpoint();
-  tcp_ = std::make_unique<TcpDoor>(this, io_, options_.insecure);
+  tcp_ = std::make_unique<TcpDoor>(this, io_, options_.insecure, &spaces_);
+  if (!options_.commands.empty()) {
+    commands_ = std::make_unique<CommandDoor>(this, io_, &spaces_, options_.commands);
+  }
   const std::string master(options_.master.empty() ? "" : "master");
   links_ = std::make_unique<BusLinks>(this, endpoint_.get(), master);
   if (!options_.master.empty()) {
@@ -268,12 +276,23 @@ void ProcessRuntime::Impl::Dispatch(std::vector<Message> messages) {
         http_->Receive(message);
       }
     } else if (message.to == door_address || message.to.starts_with("internet/")) {
-      tcp_->Receive(message);
+      DispatchToDoor(message);
     } else {
       for_peers.push_back(std::move(message));
     }
   }
   if (!for_peers.empty()) links_->Send(std::move(for_peers));
+}
+
+void ProcessRuntime::Impl::DispatchToDoor(const Message& message) {
+  const bool command = message.kind == bus::RUN_COMMAND;
+  if (!command && !NetworkSpaces::Takes(message)) return tcp_->Receive(message);
+  if (commands_ == nullptr) return Lost(message, "this process may run no commands");
+  if (command) {
+    commands_->Receive(message);
+  } else {
+    spaces_.Receive(message);
+  }
 }
 
 void ProcessRuntime::Impl::HandleBusMessage(const Message& message) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -39,6 +40,9 @@ class ProcessRuntime {
     bool insecure = false;                          // other than loopback addresses are allowed
     bool small_memory = false;  // gives memory back whenever a burst of work is over (nodes)
     int parent_fd = -1;  // ends when this descriptor is at its end, unless a byte came before it
+    // Programs that parts may run (RunCommand), as CommandDoor::FindPrograms gives them; with none
+    // there is no command door, and no network namespaces either.
+    std::map<std::string, std::string> commands;
   };
 
   // Where the process really listens; a port 0 in the options became the one that was picked.

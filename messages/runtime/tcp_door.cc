@@ -3,8 +3,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,51 +11,20 @@
 #include "messages/core/strings.h"
 #include "messages/proto/control.pb.h"
 #include "messages/runtime/listen_address.h"
+#include "messages/runtime/tcp_door_parts.h"
 
 namespace kubemu {
 
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-struct TcpDoor::Listener {
-  explicit Listener(boost::asio::io_context& io) : retry(io) {}
-  SocketAddress address;
-  std::string part;  // who asked
-  std::unique_ptr<tcp::acceptor> acceptor;
-  boost::asio::steady_timer retry;
-};
-
-struct TcpDoor::Timer {
-  explicit Timer(boost::asio::io_context& io) : timer(io) {}
-  boost::asio::steady_timer timer;
-};
-
-struct TcpDoor::Flow {
-  explicit Flow(tcp::socket connected) : socket(std::move(connected)) {}
-
-  tcp::socket socket;
-  std::string client;  // "internet/127.0.0.1:40000"
-  std::string part;
-  Trace trace;
-  bool established = false;
-  bool waiting_readable = false;
-  bool waiting_writable = false;
-
-  uint64_t credit = 0;      // bytes the part still takes
-  uint64_t sent = 0;        // bytes given to the part
-  bool client_fin = false;  // the client has finished sending
-
-  uint64_t received = 0;  // bytes that came from the part
-  uint64_t written = 0;   // of them, bytes the client's socket took
-  uint64_t granted = 0;   // `written` when credit was last given
-  std::string unsent;     // received, not written
-  bool part_fin = false;  // the part has finished sending
-  bool fin_written = false;
-  bool closing = false;  // FlowClose DONE came: ends when all is written
-};
-
-TcpDoor::TcpDoor(RuntimeHost* host, boost::asio::io_context& io, bool insecure)
-    : host_(host), io_(io), insecure_(insecure), expire_(std::make_unique<Timer>(io)) {}
+TcpDoor::TcpDoor(RuntimeHost* host, boost::asio::io_context& io, bool insecure,
+                 const NetworkSpaces* spaces)
+    : host_(host),
+      io_(io),
+      insecure_(insecure),
+      spaces_(spaces),
+      expire_(std::make_unique<Timer>(io)) {}
 
 TcpDoor::~TcpDoor() = default;
 
@@ -68,9 +35,12 @@ void TcpDoor::Receive(const Message& message) {
       return Listen(message);
     case bus::UNLISTEN: {
       const auto& unlisten = message.As<bus::Unlisten>();
-      listeners_.erase(SocketAddress{Ipv4(unlisten.ip()), static_cast<uint16_t>(unlisten.port())});
+      listeners_.erase(
+          {unlisten.network(), {Ipv4(unlisten.ip()), static_cast<uint16_t>(unlisten.port())}});
       return;
     }
+    case bus::FLOW_OPEN:
+      return Dial(message);
     case bus::FLOW_DATA:
       number = message.As<bus::FlowData>().flow();
       break;
@@ -83,6 +53,11 @@ void TcpDoor::Receive(const Message& message) {
     default:
       return host_->Lost(message, "the TCP door takes no such message");
   }
+  if (message.to == host_->process() + "/door") {
+    const auto dialled = dialled_.find({message.from, number});
+    if (dialled == dialled_.end()) return;
+    number = dialled->second;
+  }
   const auto it = flows_.find(number);
   if (it == flows_.end()) return;
   Flow& flow = *it->second;
@@ -91,9 +66,9 @@ void TcpDoor::Receive(const Message& message) {
   } else if (message.kind == bus::FLOW_DATA) {
     TakeData(number, flow, message);
   } else {
-    flow.established = true;
+    if (!flow.dialled) flow.established = true;
     flow.credit += message.As<bus::FlowCredit>().bytes();
-    if (!flow.client_fin) WaitReadable(number, flow);
+    if (flow.established && !flow.client_fin) WaitReadable(number, flow);
   }
 }
 
@@ -102,22 +77,28 @@ void TcpDoor::Listen(const Message& message) {
   bus::ListenResult result;
   result.set_ip(listen.ip());
   result.set_port(listen.port());
+  result.set_network(listen.network());
   const SocketAddress address{Ipv4(listen.ip()), static_cast<uint16_t>(listen.port())};
-  const auto it = listeners_.find(address);
+  const Place place{listen.network(), address};
+  const auto it = listeners_.find(place);
   if (listen.port() == 0 || listen.port() > 65535) {
     result.set_error(StrCat("port ", listen.port(), " is not between 1 and 65535"));
   } else if (it != listeners_.end() && it->second->part != message.from) {
     result.set_error(StrCat(address.ToString(), " is listened on for ", it->second->part));
   } else if (it == listeners_.end()) {
-    auto acceptor = ListenOn(address, insecure_, io_);
-    if (acceptor.ok()) {
+    absl::StatusOr<std::unique_ptr<tcp::acceptor>> acceptor;
+    const absl::Status entered =
+        spaces_->Inside(listen.network(), [&] { acceptor = ListenOn(address, insecure_, io_); });
+    if (!entered.ok()) {
+      result.set_error(std::string(entered.message()));
+    } else if (acceptor.ok()) {
       auto listener = std::make_unique<Listener>(io_);
-      listener->address = address;
+      listener->place = place;
       listener->part = message.from;
       listener->acceptor = *std::move(acceptor);
       listener->acceptor->non_blocking(true);
       AcceptMore(*listener);
-      listeners_[address] = std::move(listener);
+      listeners_[place] = std::move(listener);
     } else {
       result.set_error(std::string(acceptor.status().message()));
     }
@@ -128,11 +109,11 @@ void TcpDoor::Listen(const Message& message) {
 void TcpDoor::AcceptMore(Listener& listener) {
   // The acceptor's closing ends the wait, so that the listener is there whenever this succeeds ...
   listener.acceptor->async_wait(tcp::acceptor::wait_read,
-                                [this, address = listener.address](const error_code& error) {
+                                [this, place = listener.place](const error_code& error) {
                                   if (error) return;
                                   // ... or a listener that took its place, to whom being woken for
                                   // nothing does no harm.
-                                  const auto it = listeners_.find(address);
+                                  const auto it = listeners_.find(place);
                                   if (it != listeners_.end()) Accept(*it->second);
                                 });
 }
@@ -146,17 +127,18 @@ void TcpDoor::Accept(Listener& listener) {
     if (error == boost::asio::error::connection_aborted) continue;
     if (error) {
       // Out of descriptors: tried again when some connections may have ended.
-      log_.Warn(StrCat("cannot accept on ", listener.address.ToString(), ": ", error.message()));
+      log_.Warn(
+          StrCat("cannot accept on ", listener.place.address.ToString(), ": ", error.message()));
       listener.retry.expires_after(std::chrono::milliseconds(100));
-      listener.retry.async_wait([this, address = listener.address](const error_code& aborted) {
-        const auto it = listeners_.find(address);
+      listener.retry.async_wait([this, place = listener.place](const error_code& aborted) {
+        const auto it = listeners_.find(place);
         if (!aborted && it != listeners_.end()) Accept(*it->second);
       });
       return;
     }
     if (flows_.size() >= kConnectionsMax) {
       log_.Warn(StrCat("limit: no more than ", kConnectionsMax, " TCP connections; refused one on ",
-                       listener.address.ToString()));
+                       listener.place.address.ToString()));
       socket.set_option(boost::asio::socket_base::linger(true, 0), error);
       socket.close(error);
       continue;
@@ -170,12 +152,16 @@ void TcpDoor::Open(const Listener& listener, std::unique_ptr<Flow> accepted) {
   error_code error;
   const SocketAddress client = ToSocketAddress(accepted->socket.remote_endpoint(error));
   if (error) return;  // it is gone already
+  // Of a listener on all addresses, the one that was meant.
+  const SocketAddress here = ToSocketAddress(accepted->socket.local_endpoint(error));
+  if (error) return;
   accepted->socket.set_option(tcp::no_delay(true), error);
   accepted->socket.non_blocking(true, error);
   const uint64_t number = next_flow_++;
   Flow& flow = *(flows_[number] = std::move(accepted));
-  flow.client = StrCat("internet/", client.ToString());
+  flow.self = StrCat("internet/", client.ToString());
   flow.part = listener.part;
+  flow.flow = number;
   // All messages of one connection are one trace, like those of one kubectl run.
   flow.trace.trace_id =
       StableHash(StrCat(host_->process(), "#", host_->epoch(), "#flow", number)) | 1;
@@ -184,10 +170,15 @@ void TcpDoor::Open(const Listener& listener, std::unique_ptr<Flow> accepted) {
   open.set_protocol(bus::TCP);
   open.set_source_ip(client.ip.bits());
   open.set_source_port(client.port);
-  open.set_destination_ip(listener.address.ip.bits());
-  open.set_destination_port(listener.address.port);
+  open.set_destination_ip(here.ip.bits());
+  open.set_destination_port(here.port);
   open.set_credit(kFlowWindowMax);
-  host_->Inject(flow.client, flow.part, std::move(open), flow.trace);
+  open.set_network(listener.place.network);
+  host_->Inject(flow.self, flow.part, std::move(open), flow.trace);
+  AwaitEstablished(number);
+}
+
+void TcpDoor::AwaitEstablished(uint64_t number) {
   unestablished_.emplace_back(RealNow() + kEstablishTimeout, number);
   ExpireUnestablished();
 }
@@ -235,7 +226,8 @@ void TcpDoor::Read(uint64_t number, Flow& flow) {
   if (got < 0 && errno == EAGAIN) return WaitReadable(number, flow);
   if (got < 0) return Break(number, flow, bus::FlowClose::RESET, std::strerror(errno));
   bus::FlowData data;
-  data.set_flow(number);
+  data.set_flow(flow.flow);
+  data.set_reply(flow.dialled);
   data.set_offset(flow.sent);
   if (got == 0) {
     data.set_fin(true);
@@ -245,7 +237,7 @@ void TcpDoor::Read(uint64_t number, Flow& flow) {
     flow.sent += static_cast<uint64_t>(got);
     flow.credit -= static_cast<uint64_t>(got);
   }
-  host_->Inject(flow.client, flow.part, std::move(data), flow.trace);
+  host_->Inject(flow.self, flow.part, std::move(data), flow.trace);
   if (flow.client_fin) return EndIfFinished(number, flow);
   if (flow.credit > 0) WaitReadable(number, flow);
 }
@@ -283,10 +275,11 @@ void TcpDoor::Write(uint64_t number, Flow& flow, std::string_view fresh, Trace c
   flow.unsent = std::string(rest);
   if (flow.written - flow.granted >= kFlowWindowMax / 4) {
     bus::FlowCredit credit;
-    credit.set_flow(number);
+    credit.set_flow(flow.flow);
+    credit.set_reply(flow.dialled);
     credit.set_bytes(static_cast<uint32_t>(flow.written - flow.granted));
     flow.granted = flow.written;
-    host_->Inject(flow.client, flow.part, std::move(credit),
+    host_->Inject(flow.self, flow.part, std::move(credit),
                   cause.trace_id != 0 ? cause : flow.trace);
   }
   if (!flow.unsent.empty()) return WaitWritable(number, flow);
@@ -312,7 +305,7 @@ void TcpDoor::EndIfFinished(uint64_t number, Flow& flow) {
     flow.socket.shutdown(tcp::socket::shutdown_send, ignored);
   }
   const bool both_finished = flow.fin_written && flow.client_fin;
-  if (both_finished || flow.closing) flows_.erase(number);
+  if (both_finished || flow.closing) Erase(number, flow);
 }
 
 void TcpDoor::TakeClose(uint64_t number, Flow& flow, const bus::FlowClose& close) {
@@ -324,10 +317,11 @@ void TcpDoor::TakeClose(uint64_t number, Flow& flow, const bus::FlowClose& close
 void TcpDoor::Break(uint64_t number, Flow& flow, bus::FlowClose::Reason reason,
                     std::string detail) {
   bus::FlowClose close;
-  close.set_flow(number);
+  close.set_flow(flow.flow);
+  close.set_reply(flow.dialled);
   close.set_reason(reason);
   close.set_detail(std::move(detail));
-  host_->Inject(flow.client, flow.part, std::move(close), flow.trace);
+  host_->Inject(flow.self, flow.part, std::move(close), flow.trace);
   ResetSocket(number, flow);
 }
 
@@ -335,6 +329,11 @@ void TcpDoor::ResetSocket(uint64_t number, Flow& flow) {
   error_code ignored;
   flow.socket.set_option(boost::asio::socket_base::linger(true, 0), ignored);
   flow.socket.close(ignored);  // a destructor would close it politely
+  Erase(number, flow);
+}
+
+void TcpDoor::Erase(uint64_t number, Flow& flow) {
+  if (flow.dialled) dialled_.erase({flow.part, flow.flow});
   flows_.erase(number);
 }
 

@@ -29,7 +29,7 @@ EmulatedEngine::EmulatedEngine(Options options)
     : options_(std::move(options)),
       address_(options_.node + "/engine"),
       kubelet_(options_.node + "/kubelet"),
-      network_(options_.node) {}
+      network_(options_.node, options_.announce_ports) {}
 
 void EmulatedEngine::Receive(const Message& message, Env& env) {
   if (message.to != address_) {

@@ -27,7 +27,8 @@ class EmulatedEngine : public Component {
  public:
   struct Options {
     std::string node;
-    Duration pull_delay{};  // of every image that is not on the node yet
+    Duration pull_delay{};        // of every image that is not on the node yet
+    bool announce_ports = false;  // the data plane wants to know what all pods listen on
   };
 
   // Steps that one container does before others get their turn.

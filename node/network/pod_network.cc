@@ -39,7 +39,7 @@ bool PodNetwork::Listen(const std::string& address, const std::string& container
   listener.log = log;
   listener.since = env.now;
   if (!pod->second.listeners.emplace(port, std::move(listener)).second) return false;
-  if (pod->second.host_network) SendUpdate(pod->second, false, env);
+  if (AnnouncesPorts(pod->second)) SendUpdate(pod->second, false, env);
   return true;
 }
 
@@ -50,7 +50,7 @@ void PodNetwork::Drain(const std::string& address, const std::string& container,
   for (auto& [port, listener] : pod->second.listeners) {
     if (listener.container == container) listener.closed = true;
   }
-  if (pod->second.host_network) SendUpdate(pod->second, false, env);
+  if (AnnouncesPorts(pod->second)) SendUpdate(pod->second, false, env);
   servers_.Drain(address, container, idle, env);
 }
 
@@ -72,7 +72,7 @@ void PodNetwork::CloseContainer(const std::string& address, const std::string& c
   const size_t closed = std::erase_if(pod->second.listeners, [&](const auto& entry) {
     return entry.second.container == container;
   });
-  if (closed > 0 && pod->second.host_network) SendUpdate(pod->second, false, env);
+  if (closed > 0 && AnnouncesPorts(pod->second)) SendUpdate(pod->second, false, env);
 }
 
 const Listener* PodNetwork::FindListener(const std::string& address, uint16_t port) const {
@@ -149,9 +149,11 @@ void PodNetwork::SendUpdate(const NetPod& pod, bool removed, Env& env) const {
   update.set_address(pod.address);
   update.set_removed(removed);
   update.set_host_network(pod.host_network);
-  if (pod.host_network) {
+  if (AnnouncesPorts(pod)) {
     for (const auto& [port, listener] : pod.listeners) {
-      if (!listener.closed) update.add_ports(port);
+      // A real socket would let others in.
+      const bool hidden = announce_ports_ && listener.spec.local_only;
+      if (!listener.closed && !hidden) update.add_ports(port);
     }
   }
   env.outbox.Send(node_ + "/iptables", std::move(update));

@@ -21,7 +21,10 @@ class PodNetwork {
  public:
   static constexpr size_t kListenersMax = 64;  // per pod
 
-  explicit PodNetwork(std::string node) : node_(node), clients_(node) {}
+  // `announce_ports`: updates of all pods say which ports they listen on, not only those of
+  // host-network pods.
+  PodNetwork(std::string node, bool announce_ports)
+      : node_(node), announce_ports_(announce_ports), clients_(node) {}
 
   // `address` is "<node>/pod/<namespace>/<name>". REQUIRES: not there yet.
   void AddPod(const std::string& address, Ipv4 ip, bool host_network, Env& env);
@@ -65,9 +68,11 @@ class PodNetwork {
   static constexpr uint64_t kServerTag = uint64_t{1} << 63;
 
   void Pump(Env& env);
+  bool AnnouncesPorts(const NetPod& pod) const { return pod.host_network || announce_ports_; }
   void SendUpdate(const NetPod& pod, bool removed, Env& env) const;
 
   const std::string node_;
+  const bool announce_ports_;
   std::map<std::string, NetPod> pods_;  // by address
   PodServers servers_;
   HttpClients clients_;

@@ -81,7 +81,7 @@ class LbWorld {
     std::vector<T> taken;
     std::vector<Message> rest;
     for (Message& message : sent_) {
-      if (message.kind == MessageKindOf(T::descriptor())) {
+      if (message.kind == MessageKindOf<T>()) {
         last_taken_ = message;
         taken.push_back(message.As<T>());
       } else {

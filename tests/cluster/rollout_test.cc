@@ -184,5 +184,40 @@ TEST_F(Rollout, KubeProxyTellsItsHealthOverHttp) {
   }));
 }
 
+// Endpoints by hand for a Service without selector: they are mirrored to a slice, and get rules.
+TEST_F(Rollout, EndpointsMadeByHandLeadSomewhere) {
+  Start(Shop("image: nginx:1.27", 80, "Cluster", "{sleep: {seconds: 1}}"));
+  const std::string pod = cluster_.Get("pods -l app=shop", "{.items[0].status.podIP}");
+  cluster_.Apply(R"(
+apiVersion: v1
+kind: Service
+metadata: {name: by-hand}
+spec:
+  type: NodePort
+  ports: [{name: http, port: 80}]
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: by-hand}
+subsets:
+- addresses: [{ip: )" +
+                 pod + R"(}]
+  ports: [{name: http, port: 80}]
+)");
+  const std::string url = "http://" + cluster_.NodeIp(1) + ":" +
+                          cluster_.Get("service by-hand", "{.spec.ports[0].nodePort}") + "/";
+  EXPECT_TRUE(
+      Eventually([&] { return cluster_.Curl(url).find("Welcome to nginx") != std::string::npos; }));
+  EXPECT_EQ(cluster_.Get("endpointslices -l kubernetes.io/service-name=by-hand",
+                         "{.items[*].endpoints[*].addresses[0]}"),
+            pod);
+  ASSERT_EQ(cluster_.Kubectl("delete endpoints by-hand").code, 0);
+  EXPECT_TRUE(Eventually([&] {
+    return cluster_
+        .Get("endpointslices -l kubernetes.io/service-name=by-hand", "{.items[*].metadata.name}")
+        .empty();
+  }));
+}
+
 }  // namespace
 }  // namespace kubemu

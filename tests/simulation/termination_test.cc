@@ -92,8 +92,10 @@ TEST(Termination, NoNodeSendsANewConnectionToAPodThatIsBeingDeleted) {
   };
   knock(20);
   std::vector<uint64_t> deletions;
-  for (const Victim& victim : victims) deletions.push_back(cluster.Start("DELETE", victim.path));
-  knock(100);
+  for (const Victim& victim : victims) {  // one by one: each on a trace of its own
+    deletions.push_back(cluster.Start("DELETE", victim.path));
+    knock(40);
+  }
   cluster.Run(4s);
   knock(20);
   cluster.Run(2s);

@@ -118,6 +118,18 @@ TEST_F(EndpointSliceTest, ATerminatingPodServesButIsNotReady) {
   EXPECT_THAT(Addresses(), ElementsAre("10.244.0.1 serving terminating"));
 }
 
+TEST_F(EndpointSliceTest, AHeadlessServiceHasSlicesThatSaySo) {
+  k8s::core::v1::Service service = MakeService("web");
+  service.mutable_spec()->set_cluster_ip("None");
+  api_.Put(service);
+  api_.Put(MakePod("web-1", "web", "10.244.0.1", true));
+  api_.Settle();
+  const std::vector<Object> slices = api_.All(KindOf<k8s::discovery::v1::EndpointSlice>());
+  ASSERT_EQ(slices.size(), 1u);
+  EXPECT_NE(FindEntry(slices[0].meta().labels(), "service.kubernetes.io/headless"), nullptr);
+  EXPECT_EQ(slices[0].As<k8s::discovery::v1::EndpointSlice>().endpoints_size(), 1);
+}
+
 TEST_F(EndpointSliceTest, PublishNotReadyAddressesMakesAllReady) {
   k8s::core::v1::Service service = MakeService("web");
   service.mutable_spec()->set_publish_not_ready_addresses(true);

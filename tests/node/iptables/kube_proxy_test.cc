@@ -236,6 +236,21 @@ TEST_F(KubeProxyTest, ADeletedServiceLeavesNothing) {
   EXPECT_THAT(restores[0].second.network().listen_ports(), testing::ElementsAre(10256u));
 }
 
+TEST_F(KubeProxyTest, AHeadlessServiceHasNoRules) {
+  k8s::core::v1::Service service = Service().As<k8s::core::v1::Service>();
+  service.mutable_spec()->set_type("ClusterIP");
+  service.mutable_spec()->set_cluster_ip("None");
+  service.mutable_spec()->mutable_ports(0)->clear_node_port();
+  Event(kServices, bus::WatchEvent::ADDED, Finish(std::move(service), "ns1", "svc1"));
+  Event(kSlices, bus::WatchEvent::ADDED, Slice({"10.244.2.5"}));
+  Event(kNodes, bus::WatchEvent::ADDED, Node(1));
+  SyncAll();
+  const auto restores = Restores();
+  ASSERT_FALSE(restores.empty());
+  EXPECT_THAT(std::string(restores[0].second.rules()), Not(HasSubstr("svc1")));
+  EXPECT_THAT(std::string(restores[0].second.rules()), Not(HasSubstr("10.244.2.5")));
+}
+
 // Both parts of a node together: what kube-proxy sends, iptables takes.
 TEST_F(KubeProxyTest, IptablesFollowsStepByStep) {
   Iptables iptables({.node = "node-1"});

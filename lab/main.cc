@@ -40,6 +40,7 @@ int Main(int argc, char** argv) {
   AddTraceCommand(app, context);
   AddEngineCommand(app, context);
   AddIptablesCommand(app, context);
+  AddLbCommand(app, context);
   AddCompletionCommand(app, context);
   app.set_version_flag("--version", "kubemu 0.1.0");
   app.footer(

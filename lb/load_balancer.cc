@@ -9,6 +9,7 @@
 #include "messages/api/labels.h"
 #include "messages/api/node_facts.h"
 #include "messages/core/strings.h"
+#include "messages/inspect.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
 #include "messages/proto/http.pb.h"
@@ -189,16 +190,12 @@ void LoadBalancer::OnFlowOpen(const Message& message, Env& env) {
 
 void LoadBalancer::OnInspect(const Message& message, Env& env) {
   const auto& request = message.As<bus::InspectRequest>();
-  bus::InspectResponse response;
-  response.set_number(request.number());
-  response.set_last(true);
-  if (request.question() == "status") {
-    response.set_text(StatusJson({balancer_, fronts_, health_, strangers_, env.now}));
-  } else {
-    response.set_error(
-        StrCat("the question \"", request.question(), "\" is not known here; status is"));
+  if (request.question() != "status") {
+    return AnswerInspect(message, UnknownQuestion(request.question(), {"status"}), env);
   }
-  env.outbox.Send(message.from, std::move(response));
+  const auto arguments = InspectArguments(request, {});
+  if (!arguments.ok()) return AnswerInspect(message, arguments.status(), env);
+  AnswerInspect(message, StatusJson({balancer_, fronts_, health_, strangers_, env.now}), env);
 }
 
 void LoadBalancer::OnHttp(const Message& message, Env& env) {

@@ -29,6 +29,7 @@ void AddObserveCommand(CLI::App& app, CommandContext& context);
 void AddTraceCommand(CLI::App& app, CommandContext& context);
 void AddEngineCommand(CLI::App& app, CommandContext& context);
 void AddIptablesCommand(CLI::App& app, CommandContext& context);
+void AddLbCommand(CLI::App& app, CommandContext& context);
 void AddCompletionCommand(CLI::App& app, CommandContext& context);
 
 // Prints "kubemu: <message>" to standard error and sets the exit code.

@@ -114,10 +114,8 @@ void PodLinks::Receive(const bus::CommandDone& done, Env& env) {
 
 void PodLinks::OnResult(const CommandLane::Result& result, Env& env) {
   if (const auto closing = closing_.find(result.tag); closing != closing_.end()) {
-    // Not before: a command may have been under way in there.
-    bus::CloseNetwork close;
-    close.set_name(closing->second);
-    env.outbox.Send(door_, std::move(close));
+    // Not before: a command that was under way would have met another descriptor of that number.
+    CloseNetwork(closing->second, env);
     closing_.erase(closing);
     return;
   }
@@ -148,16 +146,15 @@ void PodLinks::TearDown(Pod& pod, Env& env) {
   pod.listening.clear();
   running_.erase(pod.tag);
   networks_.erase(pod.network);
-  if (!pod.host_network && pod.state > State::kOpening) {
+  if (!pod.host_network && pod.state != State::kDown) {
     const uint64_t tag = next_tag_++;
     // Takes the other end and the routes with it; the kernel would do so too, but in its own time.
-    if (lane_.Run(tag, {"ip", "link", "delete", VethName(pod.ip)}, "", "", env)) {
+    if (pod.state > State::kOpening &&
+        lane_.Run(tag, {"ip", "link", "delete", VethName(pod.ip)}, "", "", env)) {
       closing_[tag] = pod.network;
+    } else {
+      CloseNetwork(pod.network, env);
     }
-  } else if (!pod.host_network && pod.state == State::kOpening) {
-    bus::CloseNetwork close;
-    close.set_name(pod.network);
-    env.outbox.Send(door_, std::move(close));
   }
   pod.state = State::kDown;
   pod.wake = kNever;
@@ -208,6 +205,12 @@ void PodLinks::Receive(const bus::ListenResult& result, Env& env) {
     return;
   }
   listen_retry_.Set(env.now + kListenRetry);
+}
+
+void PodLinks::CloseNetwork(const std::string& name, Env& env) {
+  bus::CloseNetwork close;
+  close.set_name(name);
+  env.outbox.Send(door_, std::move(close));
 }
 
 // On all addresses, as servers do.

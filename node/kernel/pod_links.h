@@ -79,6 +79,7 @@ class PodLinks {
               Env& env);
   void SyncPorts(Pod& pod, Env& env);
   void SyncHostPorts(Env& env);
+  void CloseNetwork(const std::string& name, Env& env);
   void Listen(const std::string& network, uint16_t port, Env& env);
   void Unlisten(const std::string& network, uint16_t port, Env& env);
 

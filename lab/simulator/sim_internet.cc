@@ -18,19 +18,6 @@ SocketAddress ClientOf(uint64_t flow) {
   return {kClientIp, static_cast<uint16_t>(kFirstPort + flow % kPorts)};
 }
 
-uint64_t FlowOf(const Message& message) {
-  switch (message.kind) {
-    case bus::FLOW_DATA:
-      return message.As<bus::FlowData>().flow();
-    case bus::FLOW_CREDIT:
-      return message.As<bus::FlowCredit>().flow();
-    case bus::FLOW_CLOSE:
-      return message.As<bus::FlowClose>().flow();
-    default:
-      return 0;
-  }
-}
-
 std::string ReasonText(bus::FlowClose::Reason reason) {
   std::string text = AsciiLower(bus::FlowClose::Reason_Name(reason));
   for (char& c : text) {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <utility>
 
 #include "google/protobuf/message.h"
 #include "master/apiserver/admission.h"
 #include "master/apiserver/write_plan.h"
+#include "messages/api/json_values.h"
 #include "messages/api/kinds.h"
 #include "messages/api/status.h"
 #include "messages/core/strings.h"
@@ -73,6 +75,24 @@ bool LacksName(const ApiCall& call) {
          call.object.meta().name().empty();
 }
 
+// The manager's name is stored with the object. (ValidateFieldManager of apimachinery.)
+std::optional<ApiStatus> CheckFieldManager(const std::string& manager) {
+  constexpr size_t kLengthMax = 128;
+  const FieldPath path("fieldManager");
+  FieldErrorList errors;
+  if (manager.size() > kLengthMax) errors.TooLong(path, kLengthMax);
+  const bool plain = std::none_of(manager.begin(), manager.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  if (!IsUtf8(manager)) {
+    errors.Invalid(path, "", "should only contain printable characters");
+  } else if (!plain) {
+    errors.Invalid(path, manager, "should only contain printable characters");
+  }
+  if (errors.empty()) return std::nullopt;
+  return api_error::Invalid("meta.k8s.io", "PatchOptions", "", errors);
+}
+
 OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
   if (!HasSubresource(*call.kind, call.subresource)) return api_error::PathNotFound();
   if (!TakesAction(call.subresource, call.action))
@@ -100,6 +120,7 @@ OrStatus<WritePlan> PlanByAction(const ApiCall& call, World& world) {
 }  // namespace
 
 OrStatus<WritePlan> PlanWrite(const ApiCall& call, World& world) {
+  if (std::optional<ApiStatus> bad = CheckFieldManager(call.field_manager)) return *std::move(bad);
   if (IsNodeProcess(call.process)) {
     const Object old = world.cache.Find(*call.kind, call.ns, call.name);
     if (std::optional<ApiStatus> refused = AuthorizeNode(call, old, world.cache))

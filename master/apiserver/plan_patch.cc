@@ -103,7 +103,7 @@ OrStatus<WritePlan> PlanApply(const ApiCall& call, const Object& old, World& wor
   if (!config->is_object()) return api_error::BadRequest("the applied configuration is no object");
   const ProtoMessage& original = old ? old.message() : *call.kind->prototype;
   OrStatus<AppliedFields> applied =
-      ApplyFields(call, old ? TypedJson(original) : boost::json::object(),
+      ApplyFields(call, old ? TypedJson(original) : boost::json::value(boost::json::object()),
                   MetaOf(original).managed_fields(), *config, world.wall);
   if (!applied.ok()) return applied.status();
   std::vector<std::string> warnings;

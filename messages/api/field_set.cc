@@ -33,7 +33,8 @@ FieldSet FieldsOfObject(const json::object& object, const StrategicSchema& schem
 
 FieldSet FieldsOfValue(const json::value& value, const StrategicSchema& schema) {
   FieldSet set;
-  if (value.is_object()) return FieldsOfObject(value.get_object(), schema);
+  // What no type describes is a whole: it may be deeper than what can be stored.
+  if (value.is_object() && schema.is_known()) return FieldsOfObject(value.get_object(), schema);
   if (!value.is_array() || !schema.merges_list()) return set;
   if (value.get_array().size() > kFieldElementsMax) return set;
   for (const json::value& item : value.get_array()) {

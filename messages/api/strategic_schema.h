@@ -26,6 +26,8 @@ class StrategicSchema {
   const std::string& merge_key() const { return merge_key_; }
   bool merges_list() const { return merges_list_; }
   bool replaces() const { return replaces_; }
+  // An object or list whose members the type tells; false of scalars and of what it does not have.
+  bool is_known() const { return type_ != nullptr; }
   // Its members are entries (a Go map): labels, data.
   bool is_map() const { return is_map_; }
 

@@ -4,6 +4,32 @@
 
 namespace kubemu {
 
+uint64_t FlowOf(const Message& message) {
+  switch (message.kind) {
+    case bus::FLOW_DATA:
+      return message.As<bus::FlowData>().flow();
+    case bus::FLOW_CREDIT:
+      return message.As<bus::FlowCredit>().flow();
+    case bus::FLOW_CLOSE:
+      return message.As<bus::FlowClose>().flow();
+    default:
+      return 0;
+  }
+}
+
+bool IsFlowReply(const Message& message) {
+  switch (message.kind) {
+    case bus::FLOW_DATA:
+      return message.As<bus::FlowData>().reply();
+    case bus::FLOW_CREDIT:
+      return message.As<bus::FlowCredit>().reply();
+    case bus::FLOW_CLOSE:
+      return message.As<bus::FlowClose>().reply();
+    default:
+      return false;
+  }
+}
+
 void FlowEnd::Send(std::string_view data, bool fin, Env& env) {
   if (fin_queued_) return;
   fin_queued_ = fin;

@@ -10,6 +10,11 @@
 
 namespace kubemu {
 
+// Which flow a FlowData, FlowCredit or FlowClose is about; 0 for other messages.
+uint64_t FlowOf(const Message& message);
+// Such a message comes from the side that accepted the flow. False for other messages.
+bool IsFlowReply(const Message& message);
+
 // One end of a flow: a TCP socket made of messages. Keeps what could not be sent yet for lack of
 // credit, checks the offsets of what comes in, and grants the other side credit for what was
 // consumed.

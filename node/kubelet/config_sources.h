@@ -33,6 +33,8 @@ class ConfigSources {
   bool Fetch(const Object& pod, const k8s::core::v1::Container& container, bool anew,
              PodContext& context);
   void OnCallResult(const CallResult& result);
+  // No container that was fetched names any.
+  bool empty() const { return sources_.empty(); }
 
   // What is known of one; of one that was never fetched nothing, as if it were not there.
   const Source& ConfigMap(const std::string& name) const;

@@ -2,11 +2,16 @@
 #define KUBEMU_NODE_KUBELET_CONTAINER_RECORD_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "messages/core/time.h"
 #include "node/kubelet/back_off.h"
+
+namespace kubemu::bus {
+class StartContainer;
+}
 
 namespace kubemu {
 
@@ -73,6 +78,8 @@ struct ContainerRecord {
   std::string reason;    // while it waits; "": ContainerCreating or PodInitializing
   std::string message;
   std::string image_id;
+  // What the engine was asked, of a pod with ConfigMaps or Secrets; null: it can be made again.
+  std::shared_ptr<const bus::StartContainer> start;
   std::string container_id;  // of the present or last run, without scheme
   int64_t started_ns = 0;
   std::optional<ContainerExit> exit;  // of the present run (kExited, kBackOff)

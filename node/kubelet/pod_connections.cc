@@ -14,22 +14,6 @@ namespace {
 constexpr size_t kFirstMax = 256;
 constexpr char kAwaitingHeaders[] = " (Client.Timeout exceeded while awaiting headers)";
 
-bool ReplyOf(const Message& message, uint64_t* flow) {
-  switch (message.kind) {
-    case bus::FLOW_DATA:
-      *flow = message.As<bus::FlowData>().flow();
-      return message.As<bus::FlowData>().reply();
-    case bus::FLOW_CREDIT:
-      *flow = message.As<bus::FlowCredit>().flow();
-      return message.As<bus::FlowCredit>().reply();
-    case bus::FLOW_CLOSE:
-      *flow = message.As<bus::FlowClose>().flow();
-      return message.As<bus::FlowClose>().reply();
-    default:
-      return false;
-  }
-}
-
 // pkg/probe/util.go, ResolveContainerPort.
 void SetPort(const k8s::intstr::IntOrString& port, const k8s::core::v1::Container& container,
              PodRequest* request) {
@@ -155,8 +139,8 @@ void PodConnections::Start(PodRequest request, Env& env) {
 }
 
 void PodConnections::Receive(const Message& message, Env& env) {
-  uint64_t flow = 0;
-  if (!ReplyOf(message, &flow) || message.from != iptables_) return;
+  if (!IsFlowReply(message) || message.from != iptables_) return;
+  const uint64_t flow = FlowOf(message);
   const auto it = connections_.find(flow);
   if (it == connections_.end()) return;
   if (message.kind == bus::FLOW_CREDIT) {

@@ -1,4 +1,5 @@
 // What a container waits for before it can start: its environment.
+#include <memory>
 #include <string>
 
 #include "messages/core/strings.h"
@@ -21,12 +22,11 @@ bool PodContainers::Configure(ContainerRecord& record, Ipv4 pod_ip, bus::StartCo
                               PodContext& context) {
   using Phase = ContainerRecord::Phase;
   const k8s::core::v1::Container& spec = SpecOf(record);
-  if (record.phase == Phase::kRunning) {
-    // It has its environment; the engine only tells how it is.
-    FillStartContainer(pod_, spec, pod_ip, context.options, sources_, request);
+  if (record.alive() && record.start != nullptr) {
+    *request = *record.start;  // asked again, whatever became of its sources meanwhile
     return true;
   }
-  const bool anew = record.phase != Phase::kConfig && record.phase != Phase::kStarting;
+  const bool anew = record.phase != Phase::kConfig;
   if (sources_.Fetch(pod_, spec, anew, context)) {
     record.phase = Phase::kConfig;
     record.retry_at = kNever;
@@ -35,6 +35,8 @@ bool PodContainers::Configure(ContainerRecord& record, Ipv4 pod_ip, bus::StartCo
   const std::string error =
       FillStartContainer(pod_, spec, pod_ip, context.options, sources_, request);
   if (error.empty()) {
+    record.start =
+        sources_.empty() ? nullptr : std::make_shared<const bus::StartContainer>(*request);
     if (record.reason == kConfigError) {
       record.reason.clear();
       record.message.clear();

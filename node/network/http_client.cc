@@ -8,22 +8,6 @@ namespace {
 
 constexpr Ipv4 kLocalhost(127, 0, 0, 1);
 
-bool ReplyFlow(const Message& message, uint64_t* flow) {
-  switch (message.kind) {
-    case bus::FLOW_DATA:
-      *flow = message.As<bus::FlowData>().flow();
-      return message.As<bus::FlowData>().reply();
-    case bus::FLOW_CREDIT:
-      *flow = message.As<bus::FlowCredit>().flow();
-      return message.As<bus::FlowCredit>().reply();
-    case bus::FLOW_CLOSE:
-      *flow = message.As<bus::FlowClose>().flow();
-      return message.As<bus::FlowClose>().reply();
-    default:
-      return false;
-  }
-}
-
 std::string_view CloseText(bus::FlowClose::Reason reason) {
   switch (reason) {
     case bus::FlowClose::REFUSED:
@@ -73,8 +57,8 @@ void HttpClients::Start(uint64_t tag, const std::string& container, NetPod& pod,
 }
 
 bool HttpClients::Receive(const Message& message, Env& env) {
-  uint64_t flow = 0;
-  if (!ReplyFlow(message, &flow)) return false;
+  if (!IsFlowReply(message)) return false;
+  const uint64_t flow = FlowOf(message);
   const auto it = fetches_.find(flow);
   if (it == fetches_.end() || it->second.end.peer() != message.from ||
       it->second.end.self() != message.to) {

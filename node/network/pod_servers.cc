@@ -13,19 +13,6 @@ namespace {
 // What a client that ignores its credit may put into a connection's buffer beyond the window.
 constexpr size_t kWindowSlack = 16 * 1024;
 
-uint64_t FlowOf(const Message& message) {
-  switch (message.kind) {
-    case bus::FLOW_DATA:
-      return message.As<bus::FlowData>().flow();
-    case bus::FLOW_CREDIT:
-      return message.As<bus::FlowCredit>().flow();
-    case bus::FLOW_CLOSE:
-      return message.As<bus::FlowClose>().flow();
-    default:
-      return 0;
-  }
-}
-
 void SendReset(const Message& message, Env& env) {
   FlowEnd(message.to, message.from, FlowOf(message), true, 0)
       .Close(bus::FlowClose::RESET, "unknown flow", env);

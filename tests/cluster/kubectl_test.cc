@@ -240,6 +240,56 @@ TEST_F(Kubectl, ShowsLogsAndEvents) {
   EXPECT_THAT(Fail("logs nosuch"), HasSubstr("not found"));
 }
 
+TEST_F(Kubectl, AppliesFromTheServersSide) {
+  const auto with_replicas = [](int replicas) {
+    std::string manifest = kWeb;
+    return manifest.replace(manifest.find("replicas: 2"), 11,
+                            "replicas: " + std::to_string(replicas));
+  };
+  Do("apply --server-side -f -", kWeb);
+  Do("scale deployment web --replicas=3");
+  EXPECT_THAT(Fail("apply --server-side -f -", kWeb),
+              AllOf(HasSubstr("Apply failed with 1 conflict"), HasSubstr(".spec.replicas")));
+  Do("apply --server-side --force-conflicts -f -", with_replicas(1));
+  EXPECT_EQ(cluster_.Get("deployment web", "{.spec.replicas}"), "1");
+  EXPECT_THAT(Do("get deployment web -o yaml --show-managed-fields"),
+              HasSubstr("operation: Apply"));
+}
+
+TEST_F(Kubectl, ChangesTheTypeOfAService) {
+  Do("create service nodeport s --tcp=80");
+  for (const char* type : {"ClusterIP", "LoadBalancer", "ClusterIP", "NodePort"}) {
+    Do("patch service s -p {\"spec\":{\"type\":\"" + std::string(type) + "\"}}");
+    EXPECT_EQ(cluster_.Get("service s", "{.spec.type}"), type);
+  }
+}
+
+TEST_F(Kubectl, StartsAPodWhenItsConfigMapIsThere) {
+  Do("apply -f -", R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: talker}
+spec:
+  restartPolicy: Never
+  containers:
+  - name: c
+    image: busybox
+    command: [sh, -c, "echo it says $WORD; sleep 1000"]
+    env:
+    - {name: WORD, valueFrom: {configMapKeyRef: {name: words, key: first}}}
+)");
+  EXPECT_TRUE(Eventually([&] {
+    return cluster_.Get("pod talker", "{.status.containerStatuses[0].state.waiting.reason}") ==
+           "CreateContainerConfigError";
+  }));
+  EXPECT_THAT(Do("describe pod talker"), HasSubstr("configmap \"words\" not found"));
+  Do("create configmap words --from-literal=first=hello");
+  WaitForPhase("talker", "Running");
+  EXPECT_THAT(Do("logs talker"), HasSubstr("it says hello"));
+  EXPECT_EQ(Do("logs talker --limit-bytes=7"), "it says");
+  EXPECT_EQ(Do("logs talker --since-time=2099-01-01T00:00:00Z"), "");
+}
+
 TEST_F(Kubectl, DeletesInEveryWay) {
   Deploy();
   Do("delete pods --all --wait=false");

@@ -200,6 +200,16 @@ std::optional<ApiStatus> ReadBody(const bus::HttpRequest& request, const HttpTar
   }
 }
 
+// Who writes, when the request does not say: the program before the '/' of "kubectl/v1.33.0 (...)".
+std::string ManagerOf(std::string_view agent) {
+  constexpr size_t kLengthMax = 128;
+  std::string manager;
+  for (const char c : agent.substr(0, agent.find('/'))) {
+    if (c >= 0x20 && c < 0x7f && manager.size() < kLengthMax) manager.push_back(c);
+  }
+  return manager;
+}
+
 }  // namespace
 
 std::string_view HeaderOf(const bus::HttpRequest& request, std::string_view name) {
@@ -259,8 +269,7 @@ OrStatus<HttpCall> ToCall(const bus::HttpRequest& request, const HttpTarget& tar
   if (auto error = ReadQuery(target, &result)) return *std::move(error);
   if (call.field_manager.empty() &&
       HeaderOf(request, "content-type").find("apply-patch") == std::string_view::npos) {
-    const std::string_view agent = HeaderOf(request, "user-agent");
-    call.field_manager = std::string(agent.substr(0, agent.find('/')));
+    call.field_manager = ManagerOf(HeaderOf(request, "user-agent"));
   }
   result.format.pretty = WantsPretty(request, target);
   if (auto error = ReadBody(request, target, path, &result)) return *std::move(error);

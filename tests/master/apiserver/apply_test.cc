@@ -11,8 +11,8 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr const char* kApplyType = "application/apply-patch+yaml";
-constexpr const char* kWeb = "/apis/apps/v1/namespaces/default/deployments/web";
-constexpr const char* kMap = "/api/v1/namespaces/default/configmaps/m";
+constexpr const char* kAppliedWeb = "/apis/apps/v1/namespaces/default/deployments/web";
+constexpr const char* kAppliedMap = "/api/v1/namespaces/default/configmaps/m";
 
 class ApplyTest : public ::testing::Test {
  protected:
@@ -44,34 +44,35 @@ class ApplyTest : public ::testing::Test {
 };
 
 TEST_F(ApplyTest, WhatTheManagerNoLongerNamesGoes) {
-  EXPECT_EQ(Apply(kMap, "me", Map("{a: '1', b: '2'}", "{x: y}")).status, 201u);
-  EXPECT_EQ(Edit(kMap, "other", R"({"data":{"c":"3"},"metadata":{"labels":{"z":"z"}}})").status,
-            200u);
-  const auto applied = Apply(kMap, "me", Map("{a: '1'}"));
+  EXPECT_EQ(Apply(kAppliedMap, "me", Map("{a: '1', b: '2'}", "{x: y}")).status, 201u);
+  EXPECT_EQ(
+      Edit(kAppliedMap, "other", R"({"data":{"c":"3"},"metadata":{"labels":{"z":"z"}}})").status,
+      200u);
+  const auto applied = Apply(kAppliedMap, "me", Map("{a: '1'}"));
   EXPECT_EQ(applied.status, 200u) << applied.body;
   EXPECT_EQ(applied.Text("/data"), R"({"a":"1","c":"3"})");
   EXPECT_EQ(applied.Text("/metadata/labels"), R"({"z":"z"})");
 }
 
 TEST_F(ApplyTest, ElementsOfListsAreOwnedOneByOne) {
-  EXPECT_EQ(Apply(kWeb, "me",
+  EXPECT_EQ(Apply(kAppliedWeb, "me",
                   Web("  replicas: 2\n",
                       "      - name: d\n        image: busybox\n"
                       "        livenessProbe: {tcpSocket: {port: 80}}\n"))
                 .status,
             201u);
-  const auto no_probe = Apply(kWeb, "me", Web("", "      - {name: d, image: busybox}\n"));
+  const auto no_probe = Apply(kAppliedWeb, "me", Web("", "      - {name: d, image: busybox}\n"));
   EXPECT_EQ(no_probe.status, 200u) << no_probe.body;
   EXPECT_EQ(no_probe.Text("/spec/replicas"), "1");  // the default again
   EXPECT_EQ(no_probe.Text("/spec/template/spec/containers/1/livenessProbe"), "null");
-  const auto one = Apply(kWeb, "me", Web(""));
+  const auto one = Apply(kAppliedWeb, "me", Web(""));
   EXPECT_EQ(one.Text("/spec/template/spec/containers/0/name"), "c") << one.body;
   EXPECT_EQ(one.Text("/spec/template/spec/containers/1"), "null");
 }
 
 TEST_F(ApplyTest, AnotherManagersValueIsAConflict) {
-  EXPECT_EQ(Apply(kWeb, "a", Web("  replicas: 2\n")).status, 201u);
-  const auto refused = Apply(kWeb, "b", Web("  replicas: 3\n"));
+  EXPECT_EQ(Apply(kAppliedWeb, "a", Web("  replicas: 2\n")).status, 201u);
+  const auto refused = Apply(kAppliedWeb, "b", Web("  replicas: 3\n"));
   EXPECT_EQ(refused.status, 409u);
   EXPECT_EQ(refused.Text("/reason"), "Conflict");
   EXPECT_EQ(refused.Text("/message"),
@@ -79,34 +80,35 @@ TEST_F(ApplyTest, AnotherManagersValueIsAConflict) {
   EXPECT_EQ(refused.Text("/details/causes/0/reason"), "FieldManagerConflict");
   EXPECT_EQ(refused.Text("/details/causes/0/field"), ".spec.replicas");
   // The same value is shared; who wants another then asks both.
-  EXPECT_EQ(Apply(kWeb, "b", Web("  replicas: 2\n")).status, 200u);
-  EXPECT_THAT(Apply(kWeb, "a", Web("  replicas: 5\n")).Text("/message"),
+  EXPECT_EQ(Apply(kAppliedWeb, "b", Web("  replicas: 2\n")).status, 200u);
+  EXPECT_THAT(Apply(kAppliedWeb, "a", Web("  replicas: 5\n")).Text("/message"),
               HasSubstr("conflict with \"b\": .spec.replicas"));
-  const auto forced = Apply(kWeb, "a", Web("  replicas: 5\n"), true);
+  const auto forced = Apply(kAppliedWeb, "a", Web("  replicas: 5\n"), true);
   EXPECT_EQ(forced.Text("/spec/replicas"), "5") << forced.body;
   // Now it is a's alone: it goes with a.
-  EXPECT_EQ(Apply(kWeb, "a", Web("")).Text("/spec/replicas"), "1");
+  EXPECT_EQ(Apply(kAppliedWeb, "a", Web("")).Text("/spec/replicas"), "1");
 }
 
 TEST_F(ApplyTest, WhatAnEditChangedIsTheEditors) {
-  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n")).status, 201u);
-  EXPECT_EQ(Edit(kWeb, "kubectl-edit", R"({"spec":{"replicas":7,"minReadySeconds":5}})").status,
-            200u);
-  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n")).Text("/message"),
+  EXPECT_EQ(Apply(kAppliedWeb, "me", Web("  replicas: 2\n")).status, 201u);
+  EXPECT_EQ(
+      Edit(kAppliedWeb, "kubectl-edit", R"({"spec":{"replicas":7,"minReadySeconds":5}})").status,
+      200u);
+  EXPECT_EQ(Apply(kAppliedWeb, "me", Web("  replicas: 2\n")).Text("/message"),
             "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using apps/v1: "
             ".spec.replicas");
-  EXPECT_EQ(Apply(kWeb, "me", Web("  replicas: 2\n  minReadySeconds: 6\n")).Text("/message"),
+  EXPECT_EQ(Apply(kAppliedWeb, "me", Web("  replicas: 2\n  minReadySeconds: 6\n")).Text("/message"),
             "Apply failed with 2 conflicts: conflicts with \"kubectl-edit\" using apps/v1:\n"
             "- .spec.replicas\n- .spec.minReadySeconds");
-  EXPECT_EQ(Apply(kWeb, "me", Web("")).Text("/spec/replicas"), "7");
+  EXPECT_EQ(Apply(kAppliedWeb, "me", Web("")).Text("/spec/replicas"), "7");
 }
 
 TEST_F(ApplyTest, WhatWasThereBeforeHasAnOwnerToo) {
   master_.Post("/api/v1/namespaces/default/configmaps",
                R"({"kind":"ConfigMap","metadata":{"name":"m"},"data":{"a":"1","b":"1"}})");
-  EXPECT_EQ(Apply(kMap, "me", Map("{a: '2'}")).Text("/message"),
+  EXPECT_EQ(Apply(kAppliedMap, "me", Map("{a: '2'}")).Text("/message"),
             "Apply failed with 1 conflict: conflict with \"before-first-apply\" using v1: .data.a");
-  const auto same = Apply(kMap, "me", Map("{a: '1'}"));
+  const auto same = Apply(kAppliedMap, "me", Map("{a: '1'}"));
   EXPECT_EQ(same.Text("/data"), R"({"a":"1","b":"1"})") << same.body;
 }
 
@@ -115,12 +117,12 @@ TEST_F(ApplyTest, KubectlGoesOnWithWhatItAppliedFromItsSide) {
                R"({"kind":"ConfigMap","metadata":{"name":"m","annotations":{
                    "kubectl.kubernetes.io/last-applied-configuration":
                    "{\"data\":{\"a\":\"1\"}}"}},"data":{"a":"1","b":"1"}})");
-  EXPECT_EQ(Apply(kMap, "kubectl", Map("{a: '2'}")).Text("/data/a"), "2");
-  EXPECT_EQ(Apply(kMap, "kubectl", Map("{b: '2'}")).status, 409u);
+  EXPECT_EQ(Apply(kAppliedMap, "kubectl", Map("{a: '2'}")).Text("/data/a"), "2");
+  EXPECT_EQ(Apply(kAppliedMap, "kubectl", Map("{b: '2'}")).status, 409u);
 }
 
 TEST_F(ApplyTest, TheSetsAreWrittenAsUpstreamDoes) {
-  const auto created = Apply(kWeb, "me", Web("  replicas: 2\n"));
+  const auto created = Apply(kAppliedWeb, "me", Web("  replicas: 2\n"));
   const std::string entry = "/metadata/managedFields/0";
   EXPECT_EQ(created.Text(StrCat(entry, "/manager")), "me");
   EXPECT_EQ(created.Text(StrCat(entry, "/operation")), "Apply");
@@ -132,13 +134,27 @@ TEST_F(ApplyTest, TheSetsAreWrittenAsUpstreamDoes) {
             R"({"k:{\"name\":\"c\"}":{".":{},"f:image":{},"f:name":{}}}}}}})");
   // The same again is no change, not even of the time.
   master_.Advance(5s);
-  const auto again = Apply(kWeb, "me", Web("  replicas: 2\n"));
+  const auto again = Apply(kAppliedWeb, "me", Web("  replicas: 2\n"));
   EXPECT_EQ(again.Text("/metadata/resourceVersion"), created.Text("/metadata/resourceVersion"));
 }
 
 TEST_F(ApplyTest, AConfigurationThatIsNoneIsRefused) {
-  EXPECT_EQ(Apply(kMap, "me", "- a\n- b\n").status, 400u);
-  EXPECT_EQ(Apply(kMap, "", Map("{a: '1'}")).status, 400u);
+  EXPECT_EQ(Apply(kAppliedMap, "me", "- a\n- b\n").status, 400u);
+  EXPECT_EQ(Apply(kAppliedMap, "", Map("{a: '1'}")).status, 400u);
+  // The name is stored: no bytes that are no text, nothing without end.
+  for (const std::string& manager :
+       {std::string("a%ffb"), std::string("a%0ab"), std::string(129, 'x')})
+    EXPECT_EQ(Apply(kAppliedMap, manager, Map("{a: '1'}")).status, 422u) << manager;
+}
+
+TEST_F(ApplyTest, WhatNoTypeDescribesIsOwnedAsAWhole) {
+  std::string deep = "1";
+  for (int i = 0; i < 95; ++i) deep = StrCat("{\"x\":", deep, "}");
+  const auto applied = Apply(
+      kAppliedMap, "me",
+      StrCat(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"},"y":)", deep, "}"));
+  EXPECT_EQ(applied.status, 201u) << applied.body;
+  EXPECT_EQ(Edit(kAppliedMap, "other", R"({"data":{"a":"1"}})").Text("/data/a"), "1");
 }
 
 }  // namespace

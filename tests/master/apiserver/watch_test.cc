@@ -186,7 +186,7 @@ TEST_F(WatchTest, AWatcherWithoutCreditDoesNotKeepTheServerAwake) {
 
 TEST_F(WatchTest, AWatcherWhoseAddressIsItsProcessLosesItsStreamsToo) {
   for (const char* watcher : {"lb", "lb/part", "lb-2/part"})
-    master_.Deliver(watcher, Request(KindOf<ConfigMap>()));
+    master_.Deliver(watcher, Request(KindOf<Node>()));
   EXPECT_EQ(master_.server().watches(), 3u);
   bus::LinkDown down;
   down.set_process("lb");

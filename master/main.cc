@@ -23,6 +23,7 @@ struct Flags {
   std::string service_cidr = "10.96.0.0/12";
   std::string pod_cidr = "10.244.0.0/16";
   double grace = 40;  // seconds
+  bool cluster_dns = false;
 };
 
 absl::StatusOr<std::unique_ptr<Storage>> OpenStorage(const std::string& data) {
@@ -73,6 +74,12 @@ void AddFlags(CLI::App& app, Flags* flags) {
       ->check(CLI::Range(1.0, 3600.0));
 }
 
+void AddDnsFlag(CLI::App& app, Flags* flags) {
+  app.add_flag("--cluster-dns,!--no-cluster-dns", flags->cluster_dns,
+               "make Deployment coredns and Service kube-dns (the tenth address of --service-cidr) "
+               "in namespace kube-system, where they are not there");
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("The control plane of a kubemu cluster: API server, store, scheduler, controllers.",
                "kubemu-master");
@@ -83,6 +90,7 @@ int Main(int argc, char** argv) {
       "  kubectl --server http://127.0.0.1:6443 get nodes");
   Flags flags;
   AddFlags(app, &flags);
+  AddDnsFlag(app, &flags);
   if (const auto exit_code = ParseCommandLine(app, argc, argv)) return *exit_code;
 
   Master::Options options;
@@ -90,6 +98,11 @@ int Main(int argc, char** argv) {
   if (!services.ok())
     return BadFlag(app, StrCat("--service-cidr: ", std::string(services.status().message())));
   options.apiserver.addresses.cluster_ips = *services;
+  if (flags.cluster_dns && services->size() <= ServiceAddresses::kDnsIndex + 1) {
+    return BadFlag(app, StrCat("--service-cidr: ", flags.service_cidr,
+                               " has no tenth address for --cluster-dns"));
+  }
+  options.apiserver.cluster_dns = flags.cluster_dns;
   const auto pods = Ipv4Network::Parse(flags.pod_cidr);
   if (!pods.ok()) return BadFlag(app, StrCat("--pod-cidr: ", std::string(pods.status().message())));
   if (pods->prefix() > options.node_ipam.node_prefix) {

@@ -11,6 +11,7 @@
 #include "messages/api/quantity.h"
 #include "messages/core/ip.h"
 #include "messages/core/strings.h"
+#include "messages/dns/dns_name.h"
 #include "messages/runtime/command_door.h"
 #include "messages/runtime/command_line.h"
 #include "messages/runtime/network_spaces.h"
@@ -34,6 +35,7 @@ struct Flags {
   double pull_delay = 0;  // seconds
   std::string node_port_addresses;
   std::string dataplane = "emulated";
+  std::string cluster_dns = KubeletOptions().cluster_dns.ToString();
   KubeletOptions kubelet;
   KubeProxy::Options proxy;
   bool serve_forks = false;
@@ -53,6 +55,12 @@ std::string CheckName(const std::string& name) {
     return StrCat("\"", name, "\" is the name of another part of kubemu");
   }
   return "";
+}
+
+std::string CheckDomain(const std::string& text) {
+  const auto labels = dns::SplitName(text);
+  return labels && !labels->empty() ? ""
+                                    : StrCat("\"", text, "\" is not a domain, as cluster.local");
 }
 
 std::string CheckQuantity(const std::string& text) {
@@ -119,6 +127,13 @@ void AddFlags(CLI::App& app, Flags* flags) {
   app.add_option("--labels", flags->labels, "labels of the Node, \"zone=a,disk=ssd\"");
   app.add_option("--pod-cidr", flags->pod_cidr, "network of all pods, as given to kubemu-master")
       ->capture_default_str();
+  app.add_option("--cluster-dns", flags->cluster_dns,
+                 "kubelet: the name server of pods, the address of Service kube-dns; \"\": none")
+      ->capture_default_str();
+  app.add_option("--cluster-domain", flags->kubelet.cluster_domain,
+                 "kubelet: the domain of Services, as cluster DNS has it")
+      ->capture_default_str()
+      ->check(CheckDomain);
   app.add_option("--pull-delay", flags->pull_delay,
                  "seconds until an image that is new on the node is there")
       ->capture_default_str()
@@ -137,6 +152,13 @@ std::string Resolve(Flags* flags, Node::Options* options) {
   if (!pods.ok()) return StrCat("--pod-cidr: ", std::string(pods.status().message()));
   if (!ParseLabels(flags->labels, &flags->kubelet.labels)) {
     return StrCat("--labels: \"", flags->labels, "\" is not of the form zone=a,disk=ssd");
+  }
+  if (!flags->cluster_dns.empty()) {
+    const auto dns = Ipv4::Parse(flags->cluster_dns);
+    if (!dns.ok()) return StrCat("--cluster-dns: ", std::string(dns.status().message()));
+    flags->kubelet.cluster_dns = *dns;
+  } else {
+    flags->kubelet.cluster_dns = Ipv4();
   }
   ProcessRuntime::Options& runtime = flags->common.runtime;
   if (runtime.endpoint.empty()) runtime.endpoint = StrCat("tcp://", flags->address, ":0");

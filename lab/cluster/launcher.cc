@@ -125,6 +125,7 @@ absl::Status Launcher::StartMaster(Topology* topology) {
   arguments.insert(arguments.end(), {"--ready-file", MasterReadyFile().string()});
   arguments.insert(arguments.end(), {"--endpoint", topology->endpoint, "--listen", topology->api,
                                      "--time-scale", std::to_string(topology->time_scale)});
+  if (topology->cluster_dns) arguments.emplace_back("--cluster-dns");
   return Start(topology, "master", "kubemu-master", arguments, topology->api);
 }
 

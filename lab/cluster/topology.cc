@@ -162,6 +162,7 @@ absl::StatusOr<Topology> Topology::Load(const fs::path& file) {
     topology.memory = root.at("memory").as_string().c_str();
     topology.pods = static_cast<int>(root.at("pods").as_int64());
     topology.time_scale = root.at("timeScale").to_number<double>();
+    if (root.contains("clusterDns")) topology.cluster_dns = root.at("clusterDns").as_bool();
     if (root.contains("journal")) topology.journal = root.at("journal").as_string().c_str();
     topology.block = static_cast<int>(root.at("block").as_int64());
     topology.api = root.at("api").as_string().c_str();
@@ -188,10 +189,18 @@ absl::Status Topology::Save(const fs::path& file) const {
                     {"startTime", process.start_time},
                     {"address", process.address}});
   }
-  const json::object root{{"cluster", cluster},   {"nodes", nodes},   {"cpu", cpu},
-                          {"memory", memory},     {"pods", pods},     {"timeScale", time_scale},
-                          {"journal", journal},   {"block", block},   {"api", api},
-                          {"endpoint", endpoint}, {"processes", list}};
+  const json::object root{{"cluster", cluster},
+                          {"nodes", nodes},
+                          {"cpu", cpu},
+                          {"memory", memory},
+                          {"pods", pods},
+                          {"timeScale", time_scale},
+                          {"clusterDns", cluster_dns},
+                          {"journal", journal},
+                          {"block", block},
+                          {"api", api},
+                          {"endpoint", endpoint},
+                          {"processes", list}};
   return WriteFile(file, json::serialize(root) + "\n",
                    fs::perms::owner_read | fs::perms::owner_write);
 }

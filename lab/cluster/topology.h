@@ -59,6 +59,7 @@ struct Topology {
   std::string memory = "8Gi";  // per node
   int pods = 110;              // per node
   double time_scale = 1;
+  bool cluster_dns = true;     // coredns and kube-dns are there from the start
   std::string journal = "on";  // or "off": no process records its messages
   int block = 0;               // address block, see NodeAddress
   std::string api;             // "127.0.0.1:6443"

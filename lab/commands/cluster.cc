@@ -141,6 +141,7 @@ absl::StatusOr<Topology> Plan(const UpFlags& flags, const CLI::App& command,
   if (given("--cpu")) topology.cpu = flags.wanted.cpu;
   if (given("--memory")) topology.memory = flags.wanted.memory;
   if (given("--pods")) topology.pods = flags.wanted.pods;
+  if (given("--cluster-dns")) topology.cluster_dns = flags.wanted.cluster_dns;
   if (given("--journal")) topology.journal = flags.wanted.journal;
   if (given("--time-scale") && flags.wanted.time_scale != topology.time_scale) {
     if (AnyRunning(topology)) {
@@ -262,6 +263,8 @@ void AddUpCommand(CLI::App& app, CommandContext& context) {
                    "on or off: record every message, to observe")
       ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
+  command->add_flag("--cluster-dns,!--no-cluster-dns", flags->wanted.cluster_dns,
+                    "make coredns and kube-dns in namespace kube-system (default)");
   CLI::Option* fresh = command->add_flag("--fresh", flags->fresh, "forget an earlier state");
   command->add_flag("--keep", flags->keep, "go on with an earlier state (default)")
       ->excludes(fresh);

@@ -66,8 +66,10 @@ SimCluster::SimCluster(Options options)
     : options_(std::move(options)),
       disk_(std::make_shared<MemoryDisk>()),
       simulator_({.seed = options_.seed, .keep_journal = options_.keep_journal}) {
-  simulator_.Add("master", [disk = disk_] {
-    return std::make_unique<Master>(Master::Options{}, std::make_unique<MemoryStorage>(disk));
+  Master::Options master;
+  master.apiserver.cluster_dns = options_.cluster_dns;
+  simulator_.Add("master", [master, disk = disk_] {
+    return std::make_unique<Master>(master, std::make_unique<MemoryStorage>(disk));
   });
   for (int i = 1; i <= options_.nodes; ++i) AddNode(i);
   simulator_.Add("lb", [] { return std::make_unique<Lb>(LoadBalancer::Options{}); });

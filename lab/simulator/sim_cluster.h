@@ -30,6 +30,7 @@ class SimCluster {
     std::string memory = "8Gi";
     int pods = 110;  // per node
     bool keep_journal = true;
+    bool cluster_dns = false;  // coredns and kube-dns are there from the start
   };
 
   explicit SimCluster(Options options);

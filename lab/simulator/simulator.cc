@@ -107,7 +107,9 @@ void Simulator::Kill(const std::string& name) {
   process.held.clear();
   if (process.wake) wakes_.erase(*process.wake);
   process.wake.reset();
-  std::erase_if(listeners_, [&](const auto& entry) { return ProcessOf(entry.second) == name; });
+  for (auto* listeners : {&listeners_, &udp_listeners_}) {
+    std::erase_if(*listeners, [&](const auto& entry) { return ProcessOf(entry.second) == name; });
+  }
   for (const auto& [a, b] : sessions_) {
     if (a == name) Notify(b, name, false, options_.link_down_after);
     if (b == name) Notify(a, name, false, options_.link_down_after);
@@ -251,10 +253,12 @@ void Simulator::HandleDoor(SimProcess& from, const Message& message) {
   if (message.kind == bus::LISTEN) {
     const auto& listen = message.As<bus::Listen>();
     const SocketAddress address{Ipv4(listen.ip()), static_cast<uint16_t>(listen.port())};
-    std::string& listener = listeners_[address];
     bus::ListenResult result;
     result.set_ip(listen.ip());
     result.set_port(listen.port());
+    result.set_protocol(listen.protocol());
+    auto& listeners = listen.protocol() == bus::UDP ? udp_listeners_ : listeners_;
+    std::string& listener = listeners[address];
     if (!listener.empty() && listener != message.from) {
       result.set_error(StrCat(address.ToString(), " is in use by ", listener));
     } else {
@@ -273,8 +277,9 @@ void Simulator::HandleDoor(SimProcess& from, const Message& message) {
   } else if (message.kind == bus::UNLISTEN) {
     const auto& unlisten = message.As<bus::Unlisten>();
     const SocketAddress address{Ipv4(unlisten.ip()), static_cast<uint16_t>(unlisten.port())};
-    const auto it = listeners_.find(address);
-    if (it != listeners_.end() && it->second == message.from) listeners_.erase(it);
+    auto& listeners = unlisten.protocol() == bus::UDP ? udp_listeners_ : listeners_;
+    const auto it = listeners.find(address);
+    if (it != listeners.end() && it->second == message.from) listeners.erase(it);
   }
 }
 

@@ -113,7 +113,8 @@ class Simulator {
   std::map<std::pair<std::string, std::string>, Time> links_;  // last arrival, sender to receiver
   std::set<std::pair<std::string, std::string>> cuts_;
   std::set<std::pair<std::string, std::string>> sessions_;  // (a, b) with a < b
-  std::map<SocketAddress, std::string> listeners_;
+  std::map<SocketAddress, std::string> listeners_;          // TCP
+  std::map<SocketAddress, std::string> udp_listeners_;      // only so that one address has one
 };
 
 }  // namespace kubemu

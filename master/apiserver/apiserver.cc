@@ -171,8 +171,9 @@ void ApiServer::OnStoreEvent(const Message& message, Env& env) {
 
 void ApiServer::Advance(Env& env) {
   if (!start_.IsSet() || !cache_.started() || writes_.internal() > 0) return;
-  std::vector<ApiCall> missing =
-      MissingBootstrap(cache_, addresses_.ApiServerIp(), options_.ip, options_.port);
+  std::vector<ApiCall> missing = MissingBootstrap(
+      cache_, addresses_.ApiServerIp(), options_.cluster_dns ? addresses_.DnsIp() : Ipv4(),
+      options_.ip, options_.port);
   if (missing.empty()) return BecomeReady(env);
   start_.Set(env.now + kStartRetryInterval);
   for (ApiCall& call : missing) {

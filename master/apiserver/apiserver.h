@@ -40,6 +40,7 @@ class ApiServer : public Component {
     // Where the HTTP door listens: shown in discovery and as the endpoint of default/kubernetes.
     std::string ip = "127.0.0.1";
     uint16_t port = 6443;
+    bool cluster_dns = false;  // coredns and kube-dns are made at the start if they are missing
   };
 
   static constexpr Duration kCompactInterval = 300s;  // kube-apiserver's --etcd-compaction-interval

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "master/apiserver/dns_addon.h"
 #include "messages/api/kinds.h"
 #include "messages/api/labels.h"
 #include "messages/proto/k8s/core_endpoints.pb.h"
@@ -102,8 +103,8 @@ bool SlicePointsTo(const Object& object, const std::string& ip, uint16_t port) {
 
 }  // namespace
 
-std::vector<ApiCall> MissingBootstrap(const Cache& cache, Ipv4 cluster_ip, const std::string& ip,
-                                      uint16_t port) {
+std::vector<ApiCall> MissingBootstrap(const Cache& cache, Ipv4 cluster_ip, Ipv4 cluster_dns,
+                                      const std::string& ip, uint16_t port) {
   std::vector<ApiCall> calls;
   for (const char* name : {"default", "kube-system", "kube-public", "kube-node-lease"}) {
     if (!cache.Find(KindOf<Namespace>(), "", name))
@@ -119,6 +120,12 @@ std::vector<ApiCall> MissingBootstrap(const Cache& cache, Ipv4 cluster_ip, const
   const Object slice = cache.Find(KindOf<EndpointSlice>(), kNamespace, kName);
   if (!slice || !SlicePointsTo(slice, ip, port))
     calls.push_back(Write(slice ? Action::kUpdate : Action::kCreate, MakeSlice(ip, port)));
+  if (cluster_dns.IsNone()) return calls;
+  for (Object& object : DnsAddon(cluster_dns)) {
+    const auto& meta = object.meta();
+    if (cache.Find(object.kind(), meta.namespace_(), meta.name())) continue;
+    calls.push_back(Write(Action::kCreate, std::move(object)));
+  }
   return calls;
 }
 

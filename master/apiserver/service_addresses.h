@@ -49,6 +49,9 @@ class ServiceAddresses {
 
   // The address of default/kubernetes: the first of the range.
   Ipv4 ApiServerIp() const { return options_.cluster_ips.At(1); }
+  // The address of kube-system/kube-dns: the tenth (kubeadm, GetDNSIP).
+  Ipv4 DnsIp() const { return options_.cluster_ips.At(kDnsIndex); }
+  static constexpr uint64_t kDnsIndex = 10;
 
   size_t ips_taken() const { return ips_.size(); }
   size_t ports_taken() const { return ports_.size(); }

@@ -3,6 +3,7 @@
 #include "messages/api/kinds.h"
 #include "messages/core/ip.h"
 #include "messages/core/strings.h"
+#include "messages/dns/dns_message.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/flow.pb.h"
@@ -12,6 +13,8 @@
 
 namespace kubemu {
 namespace {
+
+constexpr uint32_t kDnsPort = 53;
 
 std::string_view Plural(uint32_t kind_id) {
   const Kind* kind = KindById(static_cast<int>(kind_id));
@@ -138,6 +141,18 @@ void DescribeFlow(const Message& message, bus::JournalRecord* record) {
       record->set_what(bus::FlowClose::Reason_Name(close.reason()));
       break;
     }
+    case bus::DATAGRAM: {
+      const auto& datagram = message.As<bus::Datagram>();
+      std::string text = StrCat(Endpoint(datagram.source_ip(), datagram.source_port()), " -> ",
+                                Endpoint(datagram.destination_ip(), datagram.destination_port()));
+      if (datagram.source_port() == kDnsPort || datagram.destination_port() == kDnsPort) {
+        const std::string dns = dns::Summary(datagram.data());
+        if (!dns.empty()) StrAppend(&text, " DNS ", dns);
+      }
+      record->set_what(std::move(text));
+      record->set_bytes(static_cast<uint32_t>(datagram.data().size()));
+      break;
+    }
     default:
       break;
   }
@@ -151,7 +166,8 @@ void DescribeControl(const Message& message, bus::JournalRecord* record) {
     record->set_what(StrCat(down.process(), ": ", down.reason()));
   } else if (message.kind == bus::LISTEN) {
     const auto& listen = message.As<bus::Listen>();
-    record->set_what(Endpoint(listen.ip(), listen.port()));
+    record->set_what(
+        StrCat(listen.protocol() == bus::UDP ? "UDP " : "", Endpoint(listen.ip(), listen.port())));
   } else if (message.kind == bus::OPEN_NETWORK) {
     record->set_what(message.As<bus::OpenNetwork>().name());
   } else if (message.kind == bus::CLOSE_NETWORK) {

@@ -25,6 +25,7 @@
 #include "messages/runtime/rate_limited_log.h"
 #include "messages/runtime/runtime_host.h"
 #include "messages/runtime/tcp_door.h"
+#include "messages/runtime/udp_door.h"
 #include "messages/runtime/zmq_endpoint.h"
 
 namespace kubemu {
@@ -118,6 +119,7 @@ class ProcessRuntime::Impl : public RuntimeHost {
   NetworkSpaces spaces_{this};
   std::unique_ptr<TcpDoor> tcp_;
   std::unique_ptr<CommandDoor> commands_;
+  std::unique_ptr<UdpDoor> udp_;
   RealTime flush_journal_at_ = RealTime::max();
   Addresses addresses_;
   RateLimitedLog complaints_;
@@ -141,6 +143,7 @@ absl::Status ProcessRuntime::Impl::Start() {
   if (!options_.commands.empty()) {
     commands_ = std::make_unique<CommandDoor>(this, io_, &spaces_, options_.commands);
   }
+  udp_ = std::make_unique<UdpDoor>(this, io_, options_.insecure);
   const std::string master(options_.master.empty() ? "" : "master");
   links_ = std::make_unique<BusLinks>(this, endpoint_.get(), master);
   if (!options_.master.empty()) {
@@ -285,6 +288,7 @@ void ProcessRuntime::Impl::Dispatch(std::vector<Message> messages) {
 }
 
 void ProcessRuntime::Impl::DispatchToDoor(const Message& message) {
+  if (UdpDoor::Takes(message)) return udp_->Receive(message);
   const bool command = message.kind == bus::RUN_COMMAND;
   if (!command && !NetworkSpaces::Takes(message)) return tcp_->Receive(message);
   if (commands_ == nullptr) return Lost(message, "this process may run no commands");

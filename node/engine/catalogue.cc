@@ -112,12 +112,39 @@ void AddListener(const ImageEntry& image, ContainerProgram* program) {
   program->servers.push_back(std::move(server));
 }
 
+// Serves DNS whatever its Corefile says; with kubeadm's ports for health, readiness and metrics.
+void AddCoreDns(const ImageEntry& image, const ImageName& name, ContainerProgram* program) {
+  constexpr uint16_t kHealthPort = 8080;
+  constexpr uint16_t kReadyPort = 8181;
+  constexpr uint16_t kMetricsPort = 9153;
+  ServerSpec dns;
+  dns.port = image.port;
+  dns.protocol = ServerSpec::Protocol::kDns;
+  program->servers.push_back(std::move(dns));
+  for (const uint16_t port : {kHealthPort, kReadyPort, kMetricsPort}) {
+    ServerSpec server;
+    server.port = port;
+    server.body = "OK";
+    server.ready_with_dns = port == kReadyPort;
+    if (port == kMetricsPort) {
+      server.body = StrCat("# HELP coredns_build_info A metric with a constant '1' value.\n",
+                           "# TYPE coredns_build_info gauge\ncoredns_build_info{version=\"",
+                           Version(name), "\"} 1\n");
+    }
+    program->servers.push_back(std::move(server));
+  }
+  program->steps = {
+      {.kind = Step::Kind::kEcho,
+       .text = StrCat(".:", image.port, "\nCoreDNS-", Version(name), "\nlinux/amd64, kubemu")},
+      {.kind = Step::Kind::kServe}};
+}
+
 ContainerProgram RunCommand(const ImageEntry& image, std::vector<std::string> argv,
                             const ContainerIdentity& identity) {
   if (argv.empty()) {
     for (const std::string_view word : StrSplit(image.command, ' ')) argv.emplace_back(word);
   }
-  return ParseCommand(argv, ShellContext{identity.pod, identity.env});
+  return ParseCommand(argv, ShellContext{identity.hostname, identity.env, identity.files});
 }
 
 // A replaced entry point that starts the image's own server ("nginx -g 'daemon off;'") changes
@@ -151,6 +178,8 @@ const std::vector<ImageEntry>& ImageCatalogue() {
       {"debian", ImageKind::kCommand, 49 * kMB, 0, "bash"},
       {"ubuntu", ImageKind::kCommand, 30 * kMB, 0, "/bin/bash"},
       {"curlimages/curl", ImageKind::kCommand, 9 * kMB, 0, "sh"},
+      {"registry.k8s.io/coredns/coredns", ImageKind::kCoreDns, 20 * kMB, 53, ""},
+      {"coredns/coredns", ImageKind::kCoreDns, 20 * kMB, 53, ""},
       {"registry.k8s.io/pause", ImageKind::kPause, 320'368, 0, ""},
       {"registry.k8s.io/e2e-test-images/busybox", ImageKind::kCommand, 2 * kMB, 0, "sh"},
       {"redis", ImageKind::kListener, 45 * kMB, 6379, ""},
@@ -204,6 +233,9 @@ ContainerProgram MakeProgram(const ImageEntry& image, const ImageName& name,
       break;
     case ImageKind::kListener:
       AddListener(image, &program);
+      break;
+    case ImageKind::kCoreDns:
+      AddCoreDns(image, name, &program);
       break;
     case ImageKind::kPause:
     case ImageKind::kCommand:

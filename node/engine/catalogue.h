@@ -2,6 +2,7 @@
 #define KUBEMU_NODE_ENGINE_CATALOGUE_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ enum class ImageKind {
   kHttpEcho,   // hashicorp/http-echo: -text, -listen
   kService,    // kubemu/service: service_args.h
   kListener,   // a server that does not speak HTTP: redis, postgres
+  kCoreDns,    // the cluster's DNS server
   kPause,      // waits
 };
 
@@ -49,7 +51,9 @@ struct ContainerIdentity {
   std::string pod;
   std::string ns;
   std::string node;
+  std::string hostname;
   std::vector<std::pair<std::string, std::string>> env;
+  std::map<std::string, std::string> files;  // that the kubelet and the engine wrote for it
 };
 
 // The program of a container of that image.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "messages/core/strings.h"
+#include "node/engine/net_commands.h"
 
 namespace kubemu {
 namespace {
@@ -147,7 +148,9 @@ class Compiler {
     if (name == "false") return Add(Status(1));
     if (name == "echo") return Echo(words);
     if (name == "printf") return Add({.kind = Step::Kind::kEcho, .text = Printf(words)});
-    if (name == "wget" || name == "curl") return Fetch(words);
+    if (name == "wget" || name == "curl") return Network(ParseFetch, words);
+    if (name == "nslookup") return Network(ParseLookup, words);
+    if (name == "cat") return Cat(words);
     if (name == "exit") return Exit(words);
     return Information(name, words);
   }
@@ -196,13 +199,34 @@ class Compiler {
     return text;
   }
 
-  bool Fetch(const std::vector<std::string>& words) {
-    for (size_t i = words.size() - 1; i > 0; --i) {
-      if (words[i].starts_with("-") || words[i - 1] == "-O" || words[i - 1] == "-o") continue;
-      return Add({.kind = Step::Kind::kFetch, .text = words[i]});
+  template <class Parser>
+  bool Network(Parser parse, const std::vector<std::string>& words) {
+    int status = 0;
+    Add(parse(words, &status));
+    return status == 0 || Add(Status(status));
+  }
+
+  // The files that kubelet and engine write; others are passed over, as there is no file system.
+  bool Cat(const std::vector<std::string>& words) {
+    std::string text;
+    for (size_t i = 1; i < words.size(); ++i) {
+      const auto file = context_.files.find(words[i]);
+      if (file != context_.files.end()) text += file->second;
     }
-    Add({.kind = Step::Kind::kEcho, .text = words[0] + ": no URL given"});
-    return Add(Status(1));
+    if (text.ends_with('\n')) text.pop_back();
+    if (text.empty()) return Add(Status(0));
+    return Add({.kind = Step::Kind::kEcho, .text = std::move(text)});
+  }
+
+  bool Hostname(const std::vector<std::string>& words) {
+    std::string text = context_.hostname;
+    const auto hosts = context_.files.find("/etc/hosts");
+    const bool look = words.size() > 1 && (words[1] == "-f" || words[1] == "-i");
+    if (look && hosts != context_.files.end()) {
+      const HostsLine line = FindHostsLine(hosts->second, context_.hostname);
+      if (!line.name.empty()) text = words[1] == "-i" ? line.ip : line.name;
+    }
+    return Add({.kind = Step::Kind::kEcho, .text = std::move(text)});
   }
 
   bool Exit(const std::vector<std::string>& words) {
@@ -212,7 +236,7 @@ class Compiler {
   }
 
   bool Information(const std::string& name, const std::vector<std::string>& words) {
-    if (name == "hostname") return Add({.kind = Step::Kind::kEcho, .text = context_.hostname});
+    if (name == "hostname") return Hostname(words);
     if (name == "env" || name == "printenv") {
       for (const auto& [key, value] : context_.env) {
         Add({.kind = Step::Kind::kEcho, .text = StrCat(key, "=", value)});
@@ -222,9 +246,9 @@ class Compiler {
     if (name == "tail" && words.size() > 1 && words[1] == "-f") {
       return Add({.kind = Step::Kind::kSleep, .duration = kForever});
     }
-    if (name == "cat" || name == "ls" || name == "mkdir" || name == "touch" || name == "rm" ||
-        name == "test" || name == "[" || name == "date" || name == "nslookup" || name == "nc" ||
-        name == "kill" || name == "chmod" || name == "cp" || name == "mv") {
+    if (name == "ls" || name == "mkdir" || name == "touch" || name == "rm" || name == "test" ||
+        name == "[" || name == "date" || name == "nc" || name == "kill" || name == "chmod" ||
+        name == "cp" || name == "mv") {
       return Add(Status(0));
     }
     return false;

@@ -11,6 +11,16 @@ namespace {
 
 constexpr int kSigKill = 137;  // 128 + SIGKILL
 
+// What a command printed goes to the container's log.
+void WriteOutput(const CommandOutput& output, Container& container, const Env& env) {
+  if (!output.text.empty()) {
+    for (const std::string_view line : StrSplit(output.text, '\n')) {
+      container.log.Append(env.wall, line);
+    }
+  }
+  container.status = output.status;
+}
+
 }  // namespace
 
 // A container's time has come: SIGKILL, its start, or the end of a sleep.
@@ -84,13 +94,19 @@ bool EmulatedEngine::DoStep(Container& container, const Step& step, Env& env) {
     case Step::Kind::kFetch: {
       FetchTarget target;
       if (!FetchTarget::Parse(step.text, &target)) {
-        container.log.Append(env.wall, StrCat("bad address '", step.text, "'"));
-        container.status = 1;
+        WriteOutput(BadUrlOutput(step), container, env);
         return true;
       }
       container.fetching = true;
       network_.Fetch(container.id, sandboxes_.Find(container.sandbox)->address, container.name,
                      target, env);
+      return false;
+    }
+    case Step::Kind::kLookup: {
+      const std::string& address = sandboxes_.Find(container.sandbox)->address;
+      container.fetching = true;
+      network_.Query(container.id, address, container.name,
+                     LookupQuestions(step, network_.Find(address)->dns), env);
       return false;
     }
     case Step::Kind::kExit:
@@ -103,27 +119,33 @@ bool EmulatedEngine::DoStep(Container& container, const Step& step, Env& env) {
 }
 
 void EmulatedEngine::TakeFetched(Env& env) {
-  // A container that goes on may fetch again, and that may fail at once.
-  for (std::vector<FetchResult> results = network_.TakeFetched(); !results.empty();
-       results = network_.TakeFetched()) {
-    for (const FetchResult& result : results) OnFetched(result, env);
-  }
+  for (const FetchResult& result : network_.TakeFetched()) OnFetched(result, env);
+  for (const Resolved& result : network_.TakeQueried()) OnQueried(result, env);
 }
 
+// The step that a container waits for.
 void EmulatedEngine::OnFetched(const FetchResult& result, Env& env) {
   Container* const container = sandboxes_.Get(result.tag);
   if (container == nullptr || !std::exchange(container->fetching, false)) return;
-  env.outbox.Because(container->trace);
-  if (result.status == 0) {
-    container->log.Append(env.wall, StrCat("error: ", result.error));
-  } else {
-    for (const std::string_view line : StrSplit(StripSpaces(result.body), '\n')) {
-      container->log.Append(env.wall, line);
-    }
-  }
-  container->status = result.status >= 200 && result.status < 400 ? 0 : 1;
+  const Step& step = container->program.steps[container->next_step - 1];
+  FetchTarget target;
+  FetchTarget::Parse(step.text, &target);
+  Finish(*container, FetchOutput(step, target, result), env);
+}
+
+void EmulatedEngine::OnQueried(const Resolved& result, Env& env) {
+  Container* const container = sandboxes_.Get(result.tag);
+  if (container == nullptr || !std::exchange(container->fetching, false)) return;
+  const Sandbox* const sandbox = sandboxes_.Find(container->sandbox);
+  const NetPod* const pod = network_.Find(sandbox->address);
+  Finish(*container, LookupOutput(pod == nullptr ? bus::DnsConfig() : pod->dns, result), env);
+}
+
+void EmulatedEngine::Finish(Container& container, const CommandOutput& output, Env& env) {
+  env.outbox.Because(container.trace);
+  WriteOutput(output, container, env);
   // The next step is done on its own wake-up: a loop without a pause must not fill this step.
-  sandboxes_.SetTimes(*container, env.now + 1ms, container->kill_at);
+  sandboxes_.SetTimes(container, env.now + 1ms, container.kill_at);
 }
 
 void EmulatedEngine::BeginDrain(Container& container, Env& env) {

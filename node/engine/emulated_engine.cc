@@ -43,6 +43,9 @@ void EmulatedEngine::Receive(const Message& message, Env& env) {
     followers_.Receive(message, sandboxes_, env);  // logs are files: no engine needed
   } else if (message.kind == bus::POD_NETWORK_UPDATE) {
     network_.Announce(env);
+  } else if (message.kind == bus::WATCH_EVENT || message.kind == bus::LINK_UP ||
+             message.kind == bus::LINK_DOWN) {
+    network_.ReceiveForDns(message, env);
   } else if (!down_) {
     OnRequest(message, env);
   }
@@ -83,6 +86,7 @@ void EmulatedEngine::OnPodMessage(const Message& message, Env& env) {
     case bus::FLOW_DATA:
     case bus::FLOW_CREDIT:
     case bus::FLOW_CLOSE:
+    case bus::DATAGRAM:
       return network_.Receive(message, env);
     case bus::PROBE_REQUEST:
       return Probe(message, env);
@@ -133,7 +137,9 @@ void EmulatedEngine::RunSandbox(const bus::RunPodSandbox& request, Env& env) {
   sandbox.ip = ip;
   sandbox.host_network = request.host_network();
   sandbox.ready = true;
+  sandbox.hostname = request.hostname().empty() ? request.name() : request.hostname();
   network_.AddPod(sandbox.address, ip, sandbox.host_network, env);
+  network_.SetResolvConf(sandbox.address, request.dns());
   event.set_type(bus::EngineEvent::SANDBOX_READY);
   event.set_ip(ip.bits());
   Send(std::move(event), env);
@@ -231,7 +237,11 @@ void EmulatedEngine::Start(const bus::StartContainer& request, Env& env) {
     failed.set_message("kContainersMax: too many containers in the sandbox");
     return Send(std::move(failed), env);
   }
-  ContainerIdentity identity{sandbox->name, sandbox->ns, options_.node, {}};
+  network_.SetHosts(sandbox->address, request.hosts());
+  ContainerIdentity identity{sandbox->name, sandbox->ns, options_.node, sandbox->hostname, {}, {}};
+  identity.files = {{"/etc/hosts", request.hosts()},
+                    {"/etc/hostname", sandbox->hostname + "\n"},
+                    {"/etc/resolv.conf", ResolvConfText(network_.Find(sandbox->address)->dns)}};
   for (const auto& variable : request.env()) {
     identity.env.emplace_back(variable.name(), variable.value());
   }

@@ -10,6 +10,7 @@
 #include "messages/core/ip.h"
 #include "messages/proto/node.pb.h"
 #include "node/engine/log_followers.h"
+#include "node/engine/net_commands.h"
 #include "node/engine/sandboxes.h"
 #include "node/network/ip_pool.h"
 #include "node/network/pod_network.h"
@@ -71,6 +72,8 @@ class EmulatedEngine : public Component {
   void DoSteps(Container& container, Env& env);
   bool DoStep(Container& container, const Step& step, Env& env);
   void OnFetched(const FetchResult& result, Env& env);
+  void OnQueried(const Resolved& result, Env& env);
+  void Finish(Container& container, const CommandOutput& output, Env& env);
   void Exit(Container& container, int code, Env& env, bool killed = false);
   void BeginDrain(Container& container, Env& env);
   void EndDrained(Env& env);

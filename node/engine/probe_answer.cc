@@ -9,12 +9,13 @@ namespace {
 constexpr int kExecStepsMax = 1000;
 
 // The status of a GET as that server answers it now; the delay is added to *delay.
-int HttpStatus(const Listener& listener, std::string_view path, Time now, Random& random,
-               Duration* delay) {
+int HttpStatus(const Listener& listener, std::string_view path, const PodNetwork& network, Time now,
+               Random& random, Duration* delay) {
   const ServerSpec& spec = listener.spec;
   *delay += spec.delay;
   if (spec.jitter > Duration{}) *delay += Duration(random.Uniform(spec.jitter.count() + 1));
   if (now < listener.since + spec.ready_after) return 503;
+  if (spec.ready_with_dns && !network.DnsSynced()) return 503;
   if (spec.fail > 0 && random.Chance(spec.fail)) return 500;
   path = path.substr(0, path.find('?'));
   if (spec.root_only && !path.empty() && path != "/" && path != "/index.html") return 404;
@@ -30,7 +31,7 @@ int FetchStatus(const std::string& url, const std::string& address, const PodNet
   const Listener* listener = network.FindListener(address, target.port);
   if (listener == nullptr) return 1;
   if (listener->spec.protocol != ServerSpec::Protocol::kHttp) return 1;
-  return HttpStatus(*listener, target.path, now, random, delay) < 400 ? 0 : 1;
+  return HttpStatus(*listener, target.path, network, now, random, delay) < 400 ? 0 : 1;
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ struct Step {
     kEcho,      // writes `text` to the log; status 0
     kSleep,     // for `duration`; status 0
     kStatus,    // sets the status to `code`
-    kFetch,     // HTTP GET of `text`; writes the answer to the log; status 0, or 1 if it failed
+    kFetch,     // wget or curl of `text`, `code`: FetchFlags (net_commands.h)
+    kLookup,    // nslookup of `text`, `code`: the type, 0 for A and AAAA
     kExit,      // ends with `code`, or with the status if `code` is negative
     kJump,      // to step `code`
     kJumpOk,    // to step `code` if the status is 0

@@ -49,6 +49,7 @@ struct Sandbox {
   std::string ns;
   std::string name;
   std::string address;  // "<node>/pod/<namespace>/<name>"
+  std::string hostname;
   Ipv4 ip;
   bool host_network = false;
   bool ready = true;  // false: stopped; kept for the logs of its containers

@@ -169,13 +169,16 @@ void Iptables::OnListenResult(const Message& message, Env& env) {
   const auto& result = message.As<bus::ListenResult>();
   const auto port = static_cast<uint16_t>(result.port());
   if (result.error().empty() || Ipv4(result.ip()) != listening_ip_) return;
-  if (listening_.erase(port) == 0 || listen_retry_.IsSet()) return;
+  const bus::Protocol protocol = result.protocol() == bus::UDP ? bus::UDP : bus::TCP;
+  if (listening_.erase({protocol, port}) == 0 || listen_retry_.IsSet()) return;
   listen_retry_.Set(env.now + listen_delay_);
   listen_delay_ = std::min(2 * listen_delay_, kListenRetryMax);
 }
 
 void Iptables::SyncListeners(Env& env) {
-  const std::set<uint16_t>& wanted = routes_.listen_ports();
+  std::set<std::pair<bus::Protocol, uint16_t>> wanted;
+  for (uint16_t port : routes_.listen_ports()) wanted.emplace(bus::TCP, port);
+  for (uint16_t port : routes_.listen_udp_ports()) wanted.emplace(bus::UDP, port);
   const bool moved = listening_ip_ != routes_.node_ip();
   for (auto it = listening_.begin(); it != listening_.end();) {
     if (!moved && wanted.contains(*it)) {
@@ -184,17 +187,19 @@ void Iptables::SyncListeners(Env& env) {
     }
     bus::Unlisten unlisten;
     unlisten.set_ip(listening_ip_.bits());
-    unlisten.set_port(*it);
+    unlisten.set_port(it->second);
+    unlisten.set_protocol(it->first);
     env.outbox.Send(door_, std::move(unlisten));
     it = listening_.erase(it);
   }
   listening_ip_ = routes_.node_ip();
   if (!routes_.HasNode()) return;
-  for (uint16_t port : wanted) {
-    if (!listening_.insert(port).second) continue;
+  for (const auto& [protocol, port] : wanted) {
+    if (!listening_.emplace(protocol, port).second) continue;
     bus::Listen listen;
     listen.set_ip(listening_ip_.bits());
     listen.set_port(port);
+    listen.set_protocol(protocol);
     env.outbox.Send(door_, std::move(listen));
   }
 }

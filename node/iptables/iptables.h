@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "messages/component.h"
@@ -120,10 +121,10 @@ class Iptables : public Component {
     uint64_t opener_flow = 0;  // and its number of the flow
     std::string to;
   };
-  std::map<uint64_t, Flow> flows_;                    // by the relay's number
-  std::map<uint64_t, uint64_t> flow_of_;              // connection to flow
-  std::map<uint64_t, std::string> datagram_senders_;  // connection to who began it
-  std::set<uint16_t> listening_;                      // asked of the door
+  std::map<uint64_t, Flow> flows_;                          // by the relay's number
+  std::map<uint64_t, uint64_t> flow_of_;                    // connection to flow
+  std::map<uint64_t, std::string> datagram_senders_;        // connection to who began it
+  std::set<std::pair<bus::Protocol, uint16_t>> listening_;  // asked of the door
   Ipv4 listening_ip_;
   Deadline listen_retry_;
   Duration listen_delay_ = kListenRetry;

@@ -19,6 +19,10 @@ void Routes::SetNetwork(const bus::NodeNetwork& network) {
   for (const bus::NodeNetwork::LocalPort& local : network.local_ports()) {
     local_ports_[static_cast<uint16_t>(local.port())] = local.address();
   }
+  listen_udp_ports_.clear();
+  for (uint32_t port : network.listen_udp_ports()) {
+    listen_udp_ports_.insert(static_cast<uint16_t>(port));
+  }
   peers_.clear();
   peer_processes_.clear();
   peer_cidrs_.clear();

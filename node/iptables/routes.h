@@ -53,6 +53,7 @@ class Routes {
   const LocalAddresses& local() const { return local_; }
   // TCP ports to listen on at node_ip.
   const std::set<uint16_t>& listen_ports() const { return listen_ports_; }
+  const std::set<uint16_t>& listen_udp_ports() const { return listen_udp_ports_; }
 
  private:
   struct PodCidr {
@@ -65,6 +66,7 @@ class Routes {
   Ipv4Network pod_cidr_{Ipv4(), 32};
   LocalAddresses local_;
   std::set<uint16_t> listen_ports_;
+  std::set<uint16_t> listen_udp_ports_;
   std::map<Ipv4, std::string> pods_;
   std::map<uint16_t, std::string> host_ports_;   // of host-network pods
   std::map<uint16_t, std::string> local_ports_;  // of the node's own parts; they were there first

@@ -26,8 +26,10 @@ struct KubeletOptions {
   std::string memory = "8Gi";
   std::string ephemeral_storage = "100Gi";
   int pods = 110;
-  std::map<std::string, std::string> labels;  // besides the well-known ones
-  std::vector<Taint> taints;                  // --register-with-taints
+  std::map<std::string, std::string> labels;     // besides the well-known ones
+  std::vector<Taint> taints;                     // --register-with-taints
+  Ipv4 cluster_dns{10, 96, 0, 10};               // --cluster-dns; none: pods get no name server
+  std::string cluster_domain = "cluster.local";  // --cluster-domain
   std::string kubelet_version = "v1.33.0";
   std::string kernel_version = "6.1.0-kubemu";
 };

@@ -10,6 +10,7 @@
 #include "messages/proto/k8s/core_pod_status.pb.h"
 #include "messages/proto/k8s/core_reference.pb.h"
 #include "node/kubelet/go_duration.h"
+#include "node/kubelet/pod_files.h"
 #include "node/kubelet/prober.h"
 
 namespace kubemu {
@@ -270,6 +271,7 @@ void PodContainers::AskStart(ContainerRecord& record, Ipv4 pod_ip, PodContext& c
   if (!Configure(record, pod_ip, &request, context)) return;
   if (record.phase != Phase::kRunning) record.phase = Phase::kStarting;
   record.retry_at = context.env.now + kAskAgain;
+  request.set_hosts(MakePodHosts(pod_.As<k8s::core::v1::Pod>(), pod_ip, context.options));
   context.env.outbox.Send(context.engine(), std::move(request));
 }
 

@@ -10,6 +10,7 @@
 #include "messages/proto/k8s/core_pod.pb.h"
 #include "messages/proto/k8s/core_pod_status.pb.h"
 #include "messages/proto/k8s/core_reference.pb.h"
+#include "node/kubelet/pod_files.h"
 
 namespace kubemu {
 namespace {
@@ -128,6 +129,22 @@ void PodWorker::AskSandbox(PodContext& context) {
   request.set_host_network(pod_.As<Pod>().spec().host_network());
   request.set_host_ip(context.options.address.bits());
   request.set_wanted_ip(facts_.pod_ip.bits());
+  const Pod& pod = pod_.As<Pod>();
+  PodDns dns = MakePodDns(pod, context.options);
+  *request.mutable_dns() = std::move(dns.config);
+  request.set_hostname(MakePodHostname(pod, context.options));
+  for (const std::string& warning : dns.over_limit) {
+    context.events.Record(ReferenceTo(pod_), "Warning", "DNSConfigForming", warning, context.env);
+  }
+  if (dns.missing_cluster_dns) {
+    context.events.Record(
+        ReferenceTo(pod_), "Warning", "MissingClusterDNS",
+        StrCat("pod: \"", pod.metadata().name(), "_", pod.metadata().namespace_(), "(",
+               pod.metadata().uid(),
+               ")\". kubelet does not have ClusterDNS IP configured and cannot create Pod using "
+               "\"ClusterFirst\" policy. Falling back to \"Default\" policy."),
+        context.env);
+  }
   context.env.outbox.Send(context.engine(), std::move(request));
 }
 

@@ -24,35 +24,27 @@ std::string_view CloseText(bus::FlowClose::Reason reason) {
 }  // namespace
 
 void HttpClients::Start(uint64_t tag, const std::string& container, NetPod& pod,
-                        const FetchTarget& target, Env& env) {
-  const absl::StatusOr<Ipv4> parsed = Ipv4::Parse(target.host);
-  if (!parsed.ok() && target.host != "localhost") {
-    finished_.push_back({tag, 0, "", StrCat("could not resolve host: ", target.host)});
-    return;
-  }
+                        const FetchTarget& target, Ipv4 destination, Env& env) {
   if (fetches_.size() >= kInFlightMax) {
     finished_.push_back({tag, 0, "", "kInFlightMax: too many requests in flight on this node"});
     return;
   }
-  const Ipv4 destination = parsed.ok() ? *parsed : kLocalhost;
   const bool local = destination.IsLoopback() || destination == pod.ip;
   const uint64_t flow = next_flow_++;
   const std::string peer = local ? pod.address : iptables_;
   std::string request = StrCat("GET ", target.path, " HTTP/1.1\r\nHost: ", target.host, ":",
                                target.port, "\r\nUser-Agent: kubemu\r\nConnection: close\r\n\r\n");
-  fetches_.emplace(flow,
-                   Fetch{tag, container, std::move(request), env.now + kTimeout, env.outbox.cause(),
-                         FlowEnd(pod.address, peer, flow, false, 0), HttpResponseReader()});
+  fetches_.emplace(
+      flow, Fetch{tag, container, std::move(request), env.now + kTimeout, env.outbox.cause(),
+                  destination, FlowEnd(pod.address, peer, flow, false, 0), HttpResponseReader()});
   bus::FlowOpen open;
   open.set_flow(flow);
   open.set_protocol(bus::TCP);
   open.set_source_ip((destination.IsLoopback() ? kLocalhost : pod.ip).bits());
-  open.set_source_port(pod.next_port);
+  open.set_source_port(pod.TakePort());
   open.set_destination_ip(destination.bits());
   open.set_destination_port(target.port);
   open.set_credit(FlowEnd::kWindow);
-  pod.next_port = pod.next_port == NetPod::kLastPort ? NetPod::kFirstPort
-                                                     : static_cast<uint16_t>(pod.next_port + 1);
   env.outbox.SendAs(pod.address, peer, std::move(open));
 }
 
@@ -102,7 +94,8 @@ void HttpClients::OnData(Fetch& fetch, const bus::FlowData& data, Env& env) {
 
 void HttpClients::Finish(uint64_t flow, int status, std::string body, std::string error) {
   const auto it = fetches_.find(flow);
-  finished_.push_back({it->second.tag, status, std::move(body), std::move(error)});
+  finished_.push_back(
+      {it->second.tag, status, std::move(body), std::move(error), it->second.destination});
   fetches_.erase(it);
 }
 

@@ -20,6 +20,7 @@ struct FetchResult {
   int status = 0;    // of HTTP; 0: there was no answer
   std::string body;
   std::string error;  // why there was none: "connection refused"
+  Ipv4 address = {};  // who was asked; none: the name was not found
 };
 
 // The HTTP requests that the containers of this node have in flight: one connection each.
@@ -32,8 +33,9 @@ class HttpClients {
   // never leave it.
   explicit HttpClients(std::string node) : iptables_(std::move(node) + "/iptables") {}
 
+  // `destination`: the address of target.host.
   void Start(uint64_t tag, const std::string& container, NetPod& pod, const FetchTarget& target,
-             Env& env);
+             Ipv4 destination, Env& env);
 
   // True if the message belongs to a connection opened here.
   bool Receive(const Message& message, Env& env);
@@ -53,6 +55,7 @@ class HttpClients {
     std::string request;
     Time deadline;
     Trace trace;
+    Ipv4 destination;
     FlowEnd end;
     HttpResponseReader reader;
     bool sent = false;

@@ -7,10 +7,13 @@
 
 #include "messages/core/ip.h"
 #include "messages/core/time.h"
+#include "messages/proto/node.pb.h"
 #include "node/network/log_buffer.h"
 #include "node/network/server_spec.h"
 
 namespace kubemu {
+
+inline constexpr Ipv4 kLocalhost(127, 0, 0, 1);
 
 // A port that a container listens on.
 struct Listener {
@@ -33,10 +36,18 @@ struct NetPod {
   bool host_network = false;
   std::map<uint16_t, Listener> listeners;
   uint16_t next_port = kFirstPort;  // of connections that it opens
+  bus::DnsConfig dns;               // /etc/resolv.conf
+  std::string hosts;                // /etc/hosts
 
   // Linux' default ip_local_port_range.
   static constexpr uint16_t kFirstPort = 32768;
   static constexpr uint16_t kLastPort = 60999;
+  // The next one, in a circle.
+  uint16_t TakePort() {
+    const uint16_t port = next_port;
+    next_port = port == kLastPort ? kFirstPort : static_cast<uint16_t>(port + 1);
+    return port;
+  }
 };
 
 }  // namespace kubemu

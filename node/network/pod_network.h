@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "messages/component.h"
 #include "messages/core/ip.h"
+#include "node/dns/cluster_dns.h"
 #include "node/network/http_client.h"
 #include "node/network/net_pod.h"
 #include "node/network/pod_servers.h"
+#include "node/network/resolver.h"
 
 namespace kubemu {
 
@@ -24,10 +27,15 @@ class PodNetwork {
   // `announce_ports`: updates of all pods say which ports they listen on, not only those of
   // host-network pods.
   PodNetwork(std::string node, bool announce_ports)
-      : node_(node), announce_ports_(announce_ports), clients_(node) {}
+      : node_(node), announce_ports_(announce_ports), clients_(node), resolvers_(node) {}
 
   // `address` is "<node>/pod/<namespace>/<name>". REQUIRES: not there yet.
   void AddPod(const std::string& address, Ipv4 ip, bool host_network, Env& env);
+  // Its /etc/resolv.conf and /etc/hosts, which lookups of names go by. REQUIRES: the pod is there.
+  void SetResolvConf(const std::string& address, bus::DnsConfig dns);
+  void SetHosts(const std::string& address, std::string hosts);
+  // Null if there is no such pod.
+  const NetPod* Find(const std::string& address) const;
   // Resets its connections. Harmless if there is none.
   void RemovePod(const std::string& address, Env& env);
 
@@ -48,13 +56,22 @@ class PodNetwork {
   // The pod's address; none if there is no such pod.
   Ipv4 AddressOf(const std::string& address) const;
 
-  // Makes one HTTP GET from a container of the pod. Its result comes with TakeFetched.
+  // Makes one HTTP GET from a container of the pod, after looking up its host: an address, a name
+  // of /etc/hosts, or one of DNS. Its result comes with TakeFetched.
   void Fetch(uint64_t tag, const std::string& address, const std::string& container,
              const FetchTarget& target, Env& env);
   std::vector<FetchResult> TakeFetched() { return std::exchange(fetched_, {}); }
+  // Asks the pod's name server these questions. The result comes with TakeQueried.
+  void Query(uint64_t tag, const std::string& address, const std::string& container,
+             std::vector<dns::Question> questions, Env& env);
+  std::vector<Resolved> TakeQueried() { return std::exchange(queried_, {}); }
 
-  // Flow messages to a pod's address.
+  // Flow messages and datagrams to a pod's address.
   void Receive(const Message& message, Env& env);
+  // What cluster DNS hears of the API server, at the engine's address.
+  void ReceiveForDns(const Message& message, Env& env);
+  // True if a pod of this node serves DNS and knows the whole cluster.
+  bool DnsSynced() const { return dns_ != nullptr && dns_->synced(); }
   void Tick(Env& env);
   Time NextWake() const;
 
@@ -66,7 +83,23 @@ class PodNetwork {
  private:
   // Tags of fetches that servers make; those of Fetch have the bit clear.
   static constexpr uint64_t kServerTag = uint64_t{1} << 63;
+  // Tags of Query, towards the resolvers.
+  static constexpr uint64_t kQueryTag = uint64_t{1} << 62;
 
+  // A fetch that waits for its host's address.
+  struct Waiting {
+    std::string pod;
+    std::string container;
+    FetchTarget target;
+    Trace trace;
+  };
+
+  void StartFetch(uint64_t tag, const std::string& container, NetPod& pod,
+                  const FetchTarget& target, Env& env);
+  void OnResolved(Resolved result, Env& env);
+  void Abandon(const std::string& address, const std::string& container, bool killed, Env& env);
+  void OnDatagram(const Message& message, Env& env);
+  void StopDnsIfUnused(Env& env);
   void Pump(Env& env);
   bool AnnouncesPorts(const NetPod& pod) const { return pod.host_network || announce_ports_; }
   void SendUpdate(const NetPod& pod, bool removed, Env& env) const;
@@ -74,9 +107,15 @@ class PodNetwork {
   const std::string node_;
   const bool announce_ports_;
   std::map<std::string, NetPod> pods_;  // by address
+  std::unique_ptr<ClusterDns> dns_;     // while a container listens with kDns
+  uint64_t next_dns_stream_ = 1;
   PodServers servers_;
   HttpClients clients_;
+  Resolvers resolvers_;
+  std::map<uint64_t, Waiting> waiting_;  // by tag
   std::vector<FetchResult> fetched_;
+  std::vector<FetchResult> failed_;  // for Pump: no connection was begun
+  std::vector<Resolved> queried_;
 };
 
 }  // namespace kubemu

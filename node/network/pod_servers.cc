@@ -78,6 +78,8 @@ void PodServers::Receive(const Message& message, Env& env) {
   if (connection.listener == nullptr) return EraseIfDone(it);
   if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
     Echo(connection, "", false, env);
+  } else if (connection.listener->spec.protocol == ServerSpec::Protocol::kDns) {
+    PumpDns(connection, env);
   } else {
     Pump(it->first, connection, env);
   }
@@ -111,6 +113,10 @@ void PodServers::OnData(Connections::iterator it, const Message& message, Env& e
   }
   if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
     Echo(connection, bytes, data.fin(), env);
+  } else if (connection.listener->spec.protocol == ServerSpec::Protocol::kDns) {
+    connection.dns_input += bytes;
+    connection.echo_pending += bytes.size();
+    PumpDns(connection, env);
   } else {
     if (!connection.busy) connection.trace = message.Context();
     connection.parser.Append(bytes);
@@ -149,6 +155,28 @@ void PodServers::Echo(Connection& connection, std::string_view data, bool fin, E
   connection.echo_pending += data.size();
   if (connection.end.unsent() > 0) return;
   connection.end.Consumed(std::exchange(connection.echo_pending, 0), env);
+}
+
+// Each message stands behind its length, two bytes (RFC 1035 section 4.2.2). A client that does not
+// take the answers gets no credit for more queries.
+void PodServers::PumpDns(Connection& connection, Env& env) {
+  std::string& input = connection.dns_input;
+  while (dns_ != nullptr && connection.end.unsent() == 0 && input.size() >= 2) {
+    const size_t length = static_cast<size_t>(static_cast<unsigned char>(input[0])) << 8 |
+                          static_cast<unsigned char>(input[1]);
+    if (input.size() - 2 < length) break;
+    const auto answer = dns_->Answer(std::string_view(input).substr(2, length), /*tcp=*/true,
+                                     connection.pod->ip, env);
+    input.erase(0, length + 2);
+    if (!answer) continue;
+    std::string framed = {static_cast<char>(answer->size() >> 8),
+                          static_cast<char>(answer->size() & 255)};
+    framed += *answer;
+    connection.end.Send(framed, false, env);
+  }
+  if (connection.end.unsent() > 0) return;
+  connection.end.Consumed(std::exchange(connection.echo_pending, 0), env);
+  if (connection.end.fin_received()) connection.end.Send("", true, env);
 }
 
 // Answers the requests that are there, one by one, as long as the client takes the answers.
@@ -224,6 +252,9 @@ void PodServers::Answer(Connection& connection, Env& env) {
   const ServerSpec& spec = connection.listener->spec;
   if (env.now < connection.listener->since + spec.ready_after) {
     return SendAnswer(connection, 503, "not ready yet\n", env);
+  }
+  if (spec.ready_with_dns && (dns_ == nullptr || !dns_->synced())) {
+    return SendAnswer(connection, 503, "kubernetes\n", env);  // the plugin that is not ready
   }
   if (spec.fail > 0 && env.random.Chance(spec.fail)) {
     return SendAnswer(connection, 500, "failed on purpose (--fail)\n", env);
@@ -357,7 +388,7 @@ void PodServers::Drain(const std::string& address, const std::string& container,
         connection.listener->container != container || connection.end.fin_sent()) {
       continue;
     }
-    if (connection.listener->spec.protocol == ServerSpec::Protocol::kEcho) {
+    if (connection.listener->spec.protocol != ServerSpec::Protocol::kHttp) {
       connection.end.Send("", true, env);
     } else if (Idle(connection)) {
       const Duration rest = connection.answered ? idle : kFreshGrace;

@@ -15,13 +15,14 @@
 #include "messages/flow/flow_end.h"
 #include "messages/flow/http_request_parser.h"
 #include "messages/flow/proxy_header.h"
+#include "node/dns/cluster_dns.h"
 #include "node/network/http_client.h"
 #include "node/network/net_pod.h"
 
 namespace kubemu {
 
 // The connections to the servers of this node's pods: HTTP/1.1 with keep-alive and pipelining
-// (requests of one connection are answered one after the other), and plain echo.
+// (requests of one connection are answered one after the other), DNS over TCP, and plain echo.
 class PodServers {
  public:
   static constexpr size_t kConnectionsMax = 16384;
@@ -31,6 +32,9 @@ class PodServers {
   // A connection that has not brought a request yet gets so long for it once its server is to end
   // (Go's http.Server.Shutdown).
   static constexpr Duration kFreshGrace = 5s;
+
+  // Answers DNS; not owned. Null while no container listens with kDns.
+  void SetDns(ClusterDns* dns) { dns_ = dns; }
 
   // A FlowOpen to a pod. `pod` is null if there is none of that address.
   void Open(const Message& message, NetPod* pod, Env& env);
@@ -80,7 +84,8 @@ class PodServers {
     std::string call_text;
     Trace trace;  // of the request that is answered
     Time last_active{};
-    size_t echo_pending = 0;  // bytes sent back that wait for credit
+    size_t echo_pending = 0;     // bytes taken that the client has no credit for yet
+    std::string dns_input = {};  // what is there of the next DNS query
   };
   struct Key {
     std::string self;
@@ -98,6 +103,7 @@ class PodServers {
   void OnData(Connections::iterator it, const Message& message, Env& env);
   bool TakeProxyHeader(Connection& connection, std::string* data, bool fin, Env& env);
   void Echo(Connection& connection, std::string_view data, bool fin, Env& env);
+  void PumpDns(Connection& connection, Env& env);
   void Pump(uint64_t id, Connection& connection, Env& env);
   void Handle(uint64_t id, Connection& connection, Env& env);
   void Proceed(uint64_t id, Connection& connection, Env& env);
@@ -114,6 +120,7 @@ class PodServers {
   void Erase(Connections::iterator it);
   void SetTimer(uint64_t id, Connection& connection, Time at);
 
+  ClusterDns* dns_ = nullptr;
   uint64_t next_ = 1;
   Connections connections_;
   std::unordered_map<Key, uint64_t, KeyHash> index_;  // looked up, never iterated

@@ -22,11 +22,12 @@ struct FetchTarget {
   static bool Parse(std::string_view url, FetchTarget* target);
 };
 
-// What one emulated container does on one TCP port.
+// What one emulated container does on one port: TCP, and for DNS UDP too.
 struct ServerSpec {
   enum class Protocol {
     kHttp,
     kEcho,  // sends back what it gets; stands in for servers that do not speak HTTP
+    kDns,   // the cluster's DNS (ClusterDns), over UDP and TCP
   };
   uint16_t port = 0;
   Protocol protocol = Protocol::kHttp;
@@ -43,6 +44,7 @@ struct ServerSpec {
   Duration jitter{};               // up to so much more
   double fail = 0;                 // probability of a 500
   Duration ready_after{};          // 503 until so long after the start
+  bool ready_with_dns = false;     // 503 until the node's cluster DNS knows the whole cluster
   std::vector<FetchTarget> calls;  // made one by one for each request; their answers
                                    // are part of this one
 };

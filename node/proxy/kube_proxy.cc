@@ -211,12 +211,15 @@ bool KubeProxy::UpdateNetwork(Env& env) {
 // What the node really listens on, and where kube-proxy itself is to be found.
 void KubeProxy::AddPorts(Env& env) {
   std::set<uint16_t> node_ports;
+  std::set<uint16_t> udp_ports;
   for (const auto& [service, service_ports] : map_.services()) {
     for (const auto& [name, info] : service_ports) {
+      if (info.node_port == 0) continue;
       if (name.protocol == proxy::Protocol::kTcp) node_ports.insert(info.node_port);
+      if (name.protocol == proxy::Protocol::kUdp) udp_ports.insert(info.node_port);
     }
   }
-  node_ports.erase(0);
+  for (uint16_t port : udp_ports) network_.add_listen_udp_ports(port);
   health_ports_ = proxy::HealthCheckPorts(map_);
   std::set<uint16_t> own = {proxy::kHealthzPort};
   for (const auto& [port, service] : health_ports_) own.insert(port);

@@ -168,7 +168,7 @@ TEST(Sentence02, KubectlListsAndDescribesNodes) {
 // 3. "Many services share a node; the scheduler places pods by what they ask for and what is left,
 // never over a node's capacity."
 TEST(Sentence03, PodsNeverExceedANodesCapacity) {
-  Cluster cluster({"--nodes", "2", "--cpu", "2"});
+  Cluster cluster({"--nodes", "2", "--cpu", "2", "--no-cluster-dns"});  // coredns takes 100m each
   cluster.Apply(R"(
 apiVersion: apps/v1
 kind: Deployment
@@ -204,7 +204,7 @@ spec:
 
 // 4. "A cluster has N nodes; each has an engine; pods hold 1, 2 or 3 containers."
 TEST(Sentence04, PodsHoldOneTwoOrThreeContainers) {
-  Cluster cluster({"--nodes", "3"});
+  Cluster cluster({"--nodes", "3", "--no-cluster-dns"});
   for (int containers = 1; containers <= 3; ++containers) {
     const std::string pod = "pod-" + std::to_string(containers);
     std::string manifest = "apiVersion: v1\nkind: Pod\nmetadata: {name: " + pod +

@@ -227,8 +227,13 @@ void ScenarioRunner::Start(const ScenarioCommand& command, Lines* out) {
   options.nodes = Number(command, "nodes", 3);
   options.seed = static_cast<uint64_t>(Number(command, "seed", 1));
   options.cpu = Key(command, "cpu", options.cpu);
+  options.cluster_dns = !Key(command, "dns").empty();
   cluster_ = std::make_unique<SimCluster>(options);
-  const bool ready = cluster_->RunUntilReady();
+  bool ready = cluster_->RunUntilReady();
+  if (options.cluster_dns) {
+    ready = cluster_->RunUntil([&] { return ReadyDnsPods(*cluster_) == 2; }, 60s) && ready;
+    cluster_->Run(2s);
+  }
   out->push_back(
       ready ? StrCat(options.nodes, options.nodes == 1 ? " node is Ready" : " nodes are Ready")
             : "not all nodes are Ready");

@@ -21,7 +21,8 @@ struct ScenarioCommand {
 std::vector<ScenarioCommand> ParseScenario(const std::string& script);
 
 // Runs a scenario in the simulator and writes down what is to be seen. The commands:
-//   start nodes=N [cpu=C] [seed=S]   a cluster; returns when its nodes are Ready
+//   start nodes=N [cpu=C] [seed=S] [dns=1]   a cluster; returns when its nodes (and, with dns, its
+//                                    coredns pods) are Ready
 //   run 5s | 200ms                   time passes
 //   apply <<EOF ... EOF              a manifest
 //   scale DEPLOYMENT N               or: delete-pod app=A (the first of them)

@@ -17,16 +17,21 @@ bool IsReady(const boost::json::value& object) {
   return false;
 }
 
-std::vector<boost::json::value> ReadyPods(SimCluster& cluster, const std::string& app) {
+std::vector<boost::json::value> ReadyPodsOf(SimCluster& cluster, const std::string& ns,
+                                            const std::string& selector) {
   std::vector<boost::json::value> ready;
   for (boost::json::value& pod :
-       Items(cluster, "/api/v1/namespaces/default/pods?labelSelector=app%3D" + app)) {
+       Items(cluster, StrCat("/api/v1/namespaces/", ns, "/pods?labelSelector=", selector))) {
     if (JsonText(pod, "/status/phase") == "Running" && IsReady(pod) &&
         JsonText(pod, "/metadata/deletionTimestamp").empty()) {
       ready.push_back(std::move(pod));
     }
   }
   return ready;
+}
+
+std::vector<boost::json::value> ReadyPods(SimCluster& cluster, const std::string& app) {
+  return ReadyPodsOf(cluster, "default", "app%3D" + app);
 }
 
 std::vector<std::string> AllProcesses(SimCluster& cluster) {
@@ -94,6 +99,10 @@ std::string ReadyOf(SimCluster& cluster, const std::string& node) {
 
 int RunningPods(SimCluster& cluster, const std::string& app) {
   return static_cast<int>(ReadyPods(cluster, app).size());
+}
+
+int ReadyDnsPods(SimCluster& cluster) {
+  return static_cast<int>(ReadyPodsOf(cluster, "kube-system", "k8s-app%3Dkube-dns").size());
 }
 
 std::vector<std::string> ReadyEndpoints(SimCluster& cluster, const std::string& service) {

@@ -23,6 +23,9 @@ std::string ReadyOf(SimCluster& cluster, const std::string& node);
 // Pods of the app that run, are Ready and are not being deleted.
 int RunningPods(SimCluster& cluster, const std::string& app);
 
+// Ready pods of coredns.
+int ReadyDnsPods(SimCluster& cluster);
+
 // Addresses of the Ready endpoints of a Service, and of the Ready pods of its app, both sorted.
 std::vector<std::string> ReadyEndpoints(SimCluster& cluster, const std::string& service);
 std::vector<std::string> ReadyPodAddresses(SimCluster& cluster, const std::string& app);

@@ -267,6 +267,31 @@ TEST_F(IptablesPartTest, NodePortsAreListenedOnUntilTheyAreGone) {
   ASSERT_THAT(bus_.Take<bus::Unlisten>(), SizeIs(1));
 }
 
+TEST_F(IptablesPartTest, UdpNodePortsAreListenedOnBesideTcpOnes) {
+  Load();
+  bus_.Take<bus::Listen>();
+  bus::IptablesRestore restore;
+  restore.set_revision(++revision_);
+  *restore.mutable_network() = NetworkOf(1);
+  restore.mutable_network()->add_listen_udp_ports(30080);
+  bus_.Send("node-1/kube-proxy", "node-1/iptables", restore);
+  const auto listens = bus_.Take<bus::Listen>();
+  ASSERT_THAT(listens, SizeIs(1));
+  EXPECT_EQ(listens[0].second.protocol(), bus::UDP);
+  EXPECT_EQ(listens[0].second.port(), 30080u);
+
+  bus::ListenResult busy;  // of UDP: the TCP port of that number stays as it is
+  busy.set_ip(Ip("192.168.0.1").bits());
+  busy.set_port(30080);
+  busy.set_protocol(bus::UDP);
+  busy.set_error("Address already in use");
+  bus_.Send("node-1/door", "node-1/iptables", busy);
+  bus_.Pass(Iptables::kListenRetry);
+  const auto again = bus_.Take<bus::Listen>();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].second.protocol(), bus::UDP);
+}
+
 TEST_F(IptablesPartTest, HostNetworkPodsAreReachedOnTheNodesAddress) {
   Load();
   bus::PodNetworkUpdate update;

@@ -17,7 +17,7 @@ namespace json = boost::json;
 
 constexpr const char* kSelf = ".";
 
-std::string_view AsView(json::string_view text) {
+std::string_view MemberView(json::string_view text) {
   return {text.data(), text.size()};
 }
 json::string_view AsKey(std::string_view text) {
@@ -57,8 +57,8 @@ FieldSet FieldsOfObject(const json::object& object, const StrategicSchema& schem
   FieldSet set;
   for (const json::key_value_pair& member : object) {
     if (member.value().is_null()) continue;
-    set[StrCat("f:", AsView(member.key()))] =
-        FieldsOfValue(member.value(), schema.Member(AsView(member.key())));
+    set[StrCat("f:", MemberView(member.key()))] =
+        FieldsOfValue(member.value(), schema.Member(MemberView(member.key())));
   }
   return set;
 }
@@ -68,7 +68,7 @@ void Visit(const FieldSet& set, FieldSteps* steps,
   for (const json::key_value_pair& member : set) {
     if (member.key() == kSelf || !member.value().is_object()) continue;
     const FieldSet& below = member.value().get_object();
-    steps->emplace_back(AsView(member.key()));
+    steps->emplace_back(MemberView(member.key()));
     if (below.empty() || below.contains(kSelf)) visit(*steps);
     Visit(below, steps, visit);
     steps->pop_back();
@@ -167,7 +167,7 @@ FieldSet FieldsOf(const json::value& object, const google::protobuf::Descriptor&
 std::string FieldSetText(const FieldSet& set) {
   std::map<std::string_view, const json::value*> sorted;
   for (const json::key_value_pair& member : set)
-    sorted.emplace(AsView(member.key()), &member.value());
+    sorted.emplace(MemberView(member.key()), &member.value());
   std::vector<std::string> members;
   for (const auto& [key, value] : sorted) {
     members.push_back(StrCat(Serialized(json::string(AsKey(key))), ":",
@@ -240,7 +240,7 @@ std::string FieldStepsText(const FieldSteps& steps) {
       std::vector<std::string> keys;
       const json::value key = json::parse(AsKey(rest));
       for (const json::key_value_pair& member : key.get_object())
-        keys.push_back(StrCat(AsView(member.key()), "=", Serialized(member.value())));
+        keys.push_back(StrCat(MemberView(member.key()), "=", Serialized(member.value())));
       StrAppend(&text, "[", StrJoin(keys, ","), "]");
     }
   }

@@ -6,8 +6,6 @@
 namespace kubemu {
 namespace {
 
-constexpr Ipv4 kLocalhost(127, 0, 0, 1);
-
 std::string_view CloseText(bus::FlowClose::Reason reason) {
   switch (reason) {
     case bus::FlowClose::REFUSED:

@@ -34,6 +34,15 @@ uint64_t Capabilities() {
   return 0;
 }
 
+// True if "ip netns" gave the namespace a name.
+bool HasName(const std::filesystem::path& space) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/run/netns", error)) {
+    if (std::filesystem::equivalent(entry.path(), space, error)) return true;
+  }
+  return false;
+}
+
 absl::Status SystemError(std::string_view what) {
   return absl::InternalError(StrCat(what, ": ", std::strerror(errno)));
 }
@@ -122,16 +131,16 @@ absl::Status CheckOwnNetwork() {
     return absl::PermissionDeniedError(
         "this process may not change networks (CAP_NET_ADMIN and CAP_SYS_ADMIN); run it as root");
   }
-  std::error_code own_error;
-  std::error_code first_error;
-  const auto own = std::filesystem::read_symlink("/proc/self/ns/net", own_error);
-  const auto first = std::filesystem::read_symlink("/proc/1/ns/net", first_error);
-  if (own_error || first_error) {
+  std::error_code error;
+  const bool first = std::filesystem::equivalent("/proc/1/ns/net", "/proc/self/ns/net", error);
+  // Some containers hide process 1 even from root: then it has to be one of "ip netns add".
+  if (error && !HasName("/proc/self/ns/net")) {
     return absl::FailedPreconditionError(
-        "cannot tell which network namespace this is: /proc/self/ns/net or /proc/1/ns/net is not "
-        "to be read; is /proc mounted?");
+        "cannot tell whether this network namespace is the machine's own: /proc/1/ns/net is not to "
+        "be read, and the namespace has no name; start the node with \"ip netns exec NAMESPACE "
+        "kubemu-node ...\"");
   }
-  if (own == first) {
+  if (first) {
     return absl::FailedPreconditionError(
         "this is the machine's own network namespace, whose rules and routes are not kubemu's to "
         "change; start the node with \"ip netns exec NAMESPACE kubemu-node ...\"");

@@ -47,8 +47,9 @@ class NetworkSpaces {
 };
 
 // OK if this process may make and change networks (CAP_SYS_ADMIN, CAP_NET_ADMIN) and is in another
-// network namespace than process 1: what it does to interfaces, routes and rules is then nobody
-// else's. The error says which of them is not so, and what to do.
+// network namespace than process 1 (where that is hidden: in one that "ip netns" made): what it
+// does to interfaces, routes and rules is then nobody else's. The error says which of them is not
+// so, and what to do.
 absl::Status CheckOwnNetwork();
 
 }  // namespace kubemu

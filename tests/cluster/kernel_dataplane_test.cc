@@ -52,7 +52,9 @@ class Lan {
                "netns", space}) &&
            Ip({"-n", bridge_, "link", "set", port, "master", "br0", "up"}) &&
            Ip({"-n", space, "address", "add", address, "dev", "uplink"}) &&
-           Ip({"-n", space, "link", "set", "uplink", "up"});
+           Ip({"-n", space, "link", "set", "uplink", "up"}) &&
+           // Or no packet for a ClusterIP gets as far as the rules.
+           Ip({"-n", space, "route", "add", "default", "via", "10.77.0.1"});
   }
 
   std::vector<std::string> In(const std::string& name, std::vector<std::string> command) const {

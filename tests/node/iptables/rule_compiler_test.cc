@@ -135,6 +135,37 @@ TEST_F(RuleCompilerTest, TheLastEndpointsEndMovesTheServiceFromNatToFilter) {
   EXPECT_THAT(text, Not(HasSubstr("KUBE-NODEPORTS - ")));
 }
 
+// What one endpoint's change sends does not depend on how many other Services there are.
+TEST(RuleCompiler, AChangeIsAsLongWithManyServicesAsWithFew) {
+  ProxyNode node;
+  node.name = "node-1";
+  node.cluster_cidr = Net("10.244.0.0/16");
+  std::vector<std::string> texts;
+  for (const uint32_t services : {400u, 3000u}) {  // both are large clusters
+    ServiceMap map;
+    const auto set = [&map](uint32_t number, uint32_t last_host) {
+      const ServicePortName name{StrCat("ns/svc-", number), "", Protocol::kTcp};
+      ServicePortInfo info;
+      info.cluster_ip = Ipv4(Ipv4(172, 16, 0, 0).bits() + number);
+      info.port = 80;
+      std::vector<EndpointInfo> endpoints;
+      for (uint32_t host : {1u, 2u, last_host}) {
+        endpoints.push_back({.address = {Ipv4(Ipv4(10, 244, 0, 0).bits() + host), 80}});
+      }
+      map.SetService(name.service, {{name, info}});
+      map.SetSlice(name.service, name.service, {{name, endpoints}});
+    };
+    for (uint32_t i = 0; i < services; ++i) set(i, 3);
+    RuleCompiler compiler;
+    compiler.Full(map, node);
+    map.TakeChanged();
+    set(200, 4);
+    texts.push_back(compiler.Partial(map, node, map.TakeChanged()));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_LT(texts[0].size(), 1500u);
+}
+
 TEST_F(RuleCompilerTest, BecomingLargeRewritesEveryService) {
   compiler_.Full(map_, node);
   AddEndpoint("10.180.0.1:80");

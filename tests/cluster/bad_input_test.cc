@@ -151,7 +151,7 @@ TEST(BadInput, ANodeThatTheApiServerRefusesSaysSoInItsLog) {
 }
 
 TEST(BadInput, UnknownAndWrongFieldsOfAManifestAreNamed) {
-  Cluster cluster({"--nodes", "1"});
+  Cluster cluster({"--nodes", "1", "--no-cluster-dns"});  // nothing else is written meanwhile
   const std::string before = Revision(cluster);
   const std::string manifest = R"(
 apiVersion: apps/v1

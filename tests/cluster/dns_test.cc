@@ -164,7 +164,7 @@ TEST_F(ClusterDnsTest, DigReadsAddressesOverUdpAndTcp) {
 TEST_F(ClusterDnsTest, DigReadsSrvReverseAndHeadless) {
   EXPECT_THAT(
       Dig("_http._tcp.web.default.svc.cluster.local SRV"),
-      AllOf(HasSubstr("SRV\t0 100 8080 web.default.svc.cluster.local."), HasSubstr("ADDITIONAL: 2"),
+      AllOf(HasSubstr("SRV 0 100 8080 web.default.svc.cluster.local."), HasSubstr("ADDITIONAL: 2"),
             HasSubstr("web.default.svc.cluster.local. 30 IN\tA")));
   EXPECT_EQ(Dig("+short -x 10.96.7.7"), "web.default.svc.cluster.local.\n");
   const std::string db = Dig("+short db.default.svc.cluster.local");

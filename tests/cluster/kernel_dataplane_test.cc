@@ -340,7 +340,9 @@ TEST(KernelDataplaneFlags, TheMachinesOwnNetworkIsNotTouched) {
       {program, "--name", "n", "--address", "10.77.0.2", "--insecure", "--dataplane", "kernel"});
   EXPECT_EQ(own.code, 2);
   EXPECT_THAT(own.err, HasSubstr("--dataplane kernel: "));
-  if (geteuid() == 0) EXPECT_THAT(own.err, HasSubstr("ip netns exec"));
+  if (geteuid() == 0) {
+    EXPECT_THAT(own.err, HasSubstr("ip netns exec"));
+  }
   const CommandResult loopback =
       RunProgram({program, "--name", "n", "--insecure", "--dataplane", "kernel"});
   EXPECT_EQ(loopback.code, 2);

@@ -10,7 +10,8 @@ namespace kubemu {
 namespace {
 
 constexpr size_t kStepsMax = 1000;
-constexpr int kNotFound = 127;  // POSIX shell
+constexpr int kLoopDepthMax = 100;  // the parser calls itself for a loop in a loop
+constexpr int kNotFound = 127;      // POSIX shell
 // Longer than anything that is run: about 290 years would overflow.
 constexpr Duration kForever = 24h * 365 * 100;
 
@@ -302,6 +303,13 @@ class Compiler {
 
   // while CONDITION; do BODY; done. The loop ends when the condition fails.
   void Loop() {
+    if (depth_ == kLoopDepthMax) {
+      at_ = tokens_.size();
+      Add({.kind = Step::Kind::kEcho,
+           .text = StrCat("sh: syntax error: more than ", kLoopDepthMax, " loops in each other")});
+      return Add({.kind = Step::Kind::kExit, .code = 2});
+    }
+    ++depth_;
     const bool until = tokens_[at_++].text == "until";
     const int start = static_cast<int>(steps_->size());
     while (at_ < tokens_.size() && !AtWord("do")) {
@@ -318,12 +326,14 @@ class Compiler {
     if (AtWord("done")) ++at_;
     Add({.kind = Step::Kind::kJump, .code = start});
     if (exit_jump < steps_->size()) (*steps_)[exit_jump].code = static_cast<int>(steps_->size());
+    --depth_;
   }
 
   const ShellContext& context_;
   std::vector<Step>* steps_;
   std::vector<Token> tokens_;
   size_t at_ = 0;
+  int depth_ = 0;  // of loops
 };
 
 bool IsShell(std::string_view command) {

@@ -160,5 +160,16 @@ TEST(NetCommandsTest, FilesOfThePodAreRead) {
   EXPECT_EQ(first({"hostname", "-i"}), "10.244.1.5");
 }
 
+// The parser calls itself for each: without a limit the node would run out of stack.
+TEST(CommandParserTest, LoopsInLoopsHaveALimit) {
+  std::string script;
+  for (int i = 0; i < 150'000; ++i) script += "while ";
+  const ContainerProgram program = ParseCommand({"sh", "-c", script}, ShellContext());
+  ASSERT_GE(program.steps.size(), 2u);
+  EXPECT_THAT(program.steps[0].text, HasSubstr("more than 100 loops in each other"));
+  EXPECT_EQ(program.steps[1].kind, Step::Kind::kExit);
+  EXPECT_EQ(program.steps[1].code, 2);
+}
+
 }  // namespace
 }  // namespace kubemu

@@ -307,7 +307,8 @@ class Compiler {
       at_ = tokens_.size();
       Add({.kind = Step::Kind::kEcho,
            .text = StrCat("sh: syntax error: more than ", kLoopDepthMax, " loops in each other")});
-      return Add({.kind = Step::Kind::kExit, .code = 2});
+      Add({.kind = Step::Kind::kExit, .code = 2});
+      return;
     }
     ++depth_;
     const bool until = tokens_[at_++].text == "until";

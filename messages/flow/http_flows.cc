@@ -10,18 +10,7 @@ namespace {
 constexpr size_t kBufferMax = FlowEnd::kWindow + 16 * 1024;
 
 uint64_t FlowNumber(const Message& message) {
-  switch (message.kind) {
-    case bus::FLOW_OPEN:
-      return message.As<bus::FlowOpen>().flow();
-    case bus::FLOW_DATA:
-      return message.As<bus::FlowData>().flow();
-    case bus::FLOW_CREDIT:
-      return message.As<bus::FlowCredit>().flow();
-    case bus::FLOW_CLOSE:
-      return message.As<bus::FlowClose>().flow();
-    default:
-      return 0;
-  }
+  return message.kind == bus::FLOW_OPEN ? message.As<bus::FlowOpen>().flow() : FlowOf(message);
 }
 
 void CloseUnknown(const Message& message, bus::FlowClose::Reason reason, std::string detail,

@@ -20,7 +20,7 @@ namespace {
 std::string PodJson() {
   std::string containers;
   std::string statuses;
-  for (const char* name : {"web", "proxy", "logs"}) {
+  for (const char* name : {"web", "proxy"}) {
     const std::string comma = containers.empty() ? "" : ",";
     containers +=
         comma + R"({"name":")" + name + R"(","image":"nginx:1.25","args":["--port=80",)" +
@@ -40,6 +40,9 @@ std::string PodJson() {
          R"("generateName":"web-66f7b86d7b-","namespace":"default","uid":)"
          R"("5f0e3f6e-0f3c-4a51-9d6e-3f1f6a3f6b11","resourceVersion":"1234","creationTimestamp":)"
          R"("2026-01-02T03:04:05Z","labels":{"app":"web","pod-template-hash":"66f7b86d7b"},)"
+         R"("annotations":{"example.com/description":"answers the requests of the shop's front page; )"
+         R"(its proxy keeps connections to the services behind it open","example.com/owner":)"
+         R"("front-page"},)"
          R"("ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-66f7b86d7b",)"
          R"("uid":"aab27f0e-92f0-4f55-8a53-0c9a0f6d5cbb","controller":true,)"
          R"("blockOwnerDeletion":true}]},"spec":{"containers":[)" +

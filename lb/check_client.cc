@@ -6,22 +6,6 @@
 #include "messages/proto/flow.pb.h"
 
 namespace kubemu {
-namespace {
-
-std::string_view RefusalText(bus::FlowClose::Reason reason) {
-  switch (reason) {
-    case bus::FlowClose::REFUSED:
-      return "connection refused";
-    case bus::FlowClose::UNREACHABLE:
-      return "no route to host";
-    case bus::FlowClose::TIMED_OUT:
-      return "connection timed out";
-    default:
-      return "connection reset by peer";
-  }
-}
-
-}  // namespace
 
 uint64_t CheckClient::Start(const std::string& node, SocketAddress to, Env& env) {
   const uint64_t flow = next_flow_++;
@@ -69,7 +53,7 @@ std::optional<CheckClient::Result> CheckClient::Receive(const Message& message, 
     return std::nullopt;
   }
   checks_.erase(it);
-  return Result{flow, false, std::string(RefusalText(message.As<bus::FlowClose>().reason()))};
+  return Result{flow, false, std::string(FlowCloseText(message.As<bus::FlowClose>().reason()))};
 }
 
 std::optional<CheckClient::Result> CheckClient::OnData(uint64_t flow, Check& check,

@@ -7,16 +7,14 @@
 #include "messages/core/strings.h"
 
 namespace kubemu {
-namespace {
 
-// Message ids are unique over processes and incarnations: the upper 24 bits tell those apart, the
-// lower 40 count (a process would need 12 days at a million messages a second to use them up).
-uint64_t FirstId(const Process::Options& options) {
-  const uint64_t who = StableHash(StrCat(options.name, "#", options.epoch));
-  return ((who >> 40) << 40) | 1;
+MessageIds::MessageIds(std::string_view process, uint64_t epoch)
+    : blocks_(StableHash(StrCat(process, "#", epoch))) {}
+
+uint64_t MessageIds::Next() {
+  if ((last_ & kCountMask) == kCountMask) last_ = blocks_.Next() & ~kCountMask;
+  return ++last_;
 }
-
-}  // namespace
 
 Process::Process(Options options, Journal* journal)
     : options_(std::move(options)),
@@ -25,7 +23,7 @@ Process::Process(Options options, Journal* journal)
       journal_(journal),
       random_(Random(options_.seed).Fork(StrCat(options_.name, "#", options_.epoch))),
       fault_random_(random_.Fork("faults")),
-      next_id_(FirstId(options_)) {}
+      ids_(options_.name, options_.epoch) {}
 
 void Process::Add(const std::string& address, Component* component) {
   const bool added =
@@ -55,7 +53,7 @@ Process::Part* Process::Find(const std::string& address) {
 }
 
 void Process::Stamp(Message* message) {
-  message->id = next_id_++;
+  message->id = ids_.Next();
   message->lamport = ++lamport_;
   if (message->trace.trace_id == 0) message->trace.trace_id = random_.Next() | 1;
 }

@@ -57,7 +57,10 @@ void Observe(ObserveFlags flags, CommandContext& context) {
   if (!paths.ok()) return Fail(context, std::string(paths.status().message()), 2);
   JournalFiles files(paths->journal());
   MessageLog log;
-  const absl::Status read = files.Read(&log);
+  // A trace is looked for in all that there is.
+  const bool only_last = flags.last != 0 && flags.trace.empty();
+  const absl::Status read =
+      only_last ? files.ReadLast(&log, flags.filter, flags.last) : files.Read(&log);
   if (absl::IsNotFound(read)) return Fail(context, std::string(read.message()));
   if (!read.ok()) std::cerr << "kubemu: " << std::string(read.message()) << '\n';
   if (!flags.trace.empty()) {

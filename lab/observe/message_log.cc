@@ -41,6 +41,16 @@ std::string ClockTime(WallTime wall) {
   return text;
 }
 
+// A message that a fault doubled was sent when the first one was.
+void SetSent(bus::JournalRecord::Event event, WallTime wall, SeenMessage* message) {
+  const bool by_sender =
+      event == bus::JournalRecord::SENT || event == bus::JournalRecord::DELIVERED;
+  if (message->sent_known && !by_sender) return;
+  const bool better = by_sender && !message->sent_known;
+  if (better || message->sent == WallTime{} || wall < message->sent) message->sent = wall;
+  message->sent_known = message->sent_known || by_sender;
+}
+
 }  // namespace
 
 void MessageLog::Add(const std::vector<bus::JournalRecord>& records) {
@@ -54,6 +64,7 @@ void MessageLog::Add(const std::vector<bus::JournalRecord>& records) {
     const WallTime wall{Duration(record.wall_ns())};
     if (record.event() == bus::JournalRecord::RECEIVED) message.received = wall;
     if (record.event() == bus::JournalRecord::LOST) message.lost = record.reason();
+    SetSent(record.event(), wall, &message);
     if (message.id != 0 && record.event() == bus::JournalRecord::RECEIVED) continue;
     message.id = record.id();
     message.trace_id = record.trace_id();
@@ -66,9 +77,6 @@ void MessageLog::Add(const std::vector<bus::JournalRecord>& records) {
     message.revision = record.revision();
     message.flow = record.flow();
     message.bytes = record.bytes();
-    if (message.sent == WallTime{} || record.event() != bus::JournalRecord::LOST) {
-      message.sent = wall;
-    }
   }
 }
 

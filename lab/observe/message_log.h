@@ -27,6 +27,7 @@ struct SeenMessage {
   uint32_t bytes = 0;
   WallTime sent{};          // when it left, or was handed over inside a process
   WallTime received{};      // zero: the receiver's journal does not (yet) have it
+  bool sent_known = false;  // `sent` is the sender's word, not the receiver's for want of it
   std::string lost;         // why it was lost; "" if it was not
   bool background = false;  // heartbeats and the like: see IsBackground in the .cc file
 
@@ -37,13 +38,13 @@ struct SeenMessage {
 // cause (clocks of several machines differ).
 class MessageLog {
  public:
-  // Adds the records of one process's journal. May be called again with what was appended since.
+  // Adds records of one process's journal. May be called again with others, in any order.
   void Add(const std::vector<bus::JournalRecord>& records);
 
   // All messages, ordered. Valid until the next Add.
   const std::vector<SeenMessage*>& Ordered();
   const SeenMessage* Find(uint64_t id) const;
-  // Records that a journal could not write, over all processes.
+  // Records that a journal could not write, as far as its records were added.
   uint64_t gaps() const { return gaps_; }
   size_t size() const { return messages_.size(); }
 

@@ -44,8 +44,18 @@ std::string Text(int x, int y, const char* style, const std::string& text) {
                 "</text>\n");
 }
 
+// The end of a flow without an error: of one direction (FlowData), or of both (FlowClose).
+bool IsFin(const SeenMessage& message) {
+  return (message.kind == "FlowData" && message.what == "FIN") ||
+         (message.kind == "FlowClose" && message.what == "DONE");
+}
+
 std::string Label(const SeenMessage& message) {
   std::string label = message.kind;
+  if (IsFin(message)) {
+    if (message.bytes != 0) StrAppend(&label, " ", message.bytes, " B");
+    return StrCat("FIN (", label, ")");
+  }
   if (!message.what.empty()) StrAppend(&label, " ", message.what);
   if (message.what.empty() && message.bytes != 0) StrAppend(&label, " ", message.bytes, " B");
   return Shorten(label);

@@ -30,6 +30,19 @@ bool IsFlowReply(const Message& message) {
   }
 }
 
+std::string_view FlowCloseText(bus::FlowClose::Reason reason) {
+  switch (reason) {
+    case bus::FlowClose::REFUSED:
+      return "connection refused";
+    case bus::FlowClose::UNREACHABLE:
+      return "no route to host";
+    case bus::FlowClose::TIMED_OUT:
+      return "connection timed out";
+    default:
+      return "connection reset by peer";
+  }
+}
+
 void FlowEnd::Send(std::string_view data, bool fin, Env& env) {
   if (fin_queued_) return;
   fin_queued_ = fin;

@@ -15,6 +15,10 @@ uint64_t FlowOf(const Message& message);
 // Such a message comes from the side that accepted the flow. False for other messages.
 bool IsFlowReply(const Message& message);
 
+// Why a flow ended, as a client's error text says it ("connection refused"). Whatever has no text
+// of its own is "connection reset by peer".
+std::string_view FlowCloseText(bus::FlowClose::Reason reason);
+
 // One end of a flow: a TCP socket made of messages. Keeps what could not be sent yet for lack of
 // credit, checks the offsets of what comes in, and grants the other side credit for what was
 // consumed.

@@ -130,6 +130,7 @@ void DescribeFlow(const Message& message, bus::JournalRecord* record) {
       const auto& data = message.As<bus::FlowData>();
       record->set_flow(data.flow());
       record->set_bytes(static_cast<uint32_t>(data.data().size()));
+      if (data.fin()) record->set_what("FIN");
       break;
     }
     case bus::FLOW_CREDIT:

@@ -95,6 +95,20 @@ void Journal::Flush() {
   buffered_records_ = 0;
 }
 
+std::optional<JournalBatch> PeekBatch(std::string_view bytes, size_t at) {
+  uint32_t size = 0;
+  if (at > bytes.size() || bytes.size() - at < kLengthBytes) return std::nullopt;
+  std::memcpy(&size, bytes.data() + at, kLengthBytes);
+  at += kLengthBytes;
+  if (size > bytes.size() - at) return std::nullopt;
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data() + at),
+                                            static_cast<int>(size));
+  bus::JournalRecord first;
+  JournalBatch batch{at + size};
+  if (RecordDecoder().Take(&in, &first)) batch.wall = WallTime(Duration(first.wall_ns()));
+  return batch;
+}
+
 size_t ReadJournal(std::string_view bytes, std::vector<bus::JournalRecord>* records,
                    std::string* error) {
   size_t at = 0;

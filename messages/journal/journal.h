@@ -2,8 +2,10 @@
 #define KUBEMU_MESSAGES_JOURNAL_JOURNAL_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "messages/core/time.h"
 #include "messages/journal/record_codec.h"
@@ -63,6 +65,14 @@ class Journal {
   uint64_t lost_records_ = 0;
   bus::JournalRecord record_;  // reused: no allocation in the steady state
 };
+
+// One batch in a journal's bytes.
+struct JournalBatch {
+  size_t end = 0;   // where the next one begins
+  WallTime wall{};  // when its first record was made; zero: a gap record, or it does not parse
+};
+// The batch that begins at byte `at`, without its records; nothing if no whole batch stands there.
+std::optional<JournalBatch> PeekBatch(std::string_view bytes, size_t at);
 
 // Reads the batches at the front of `bytes`; returns how many bytes they took (an unfinished last
 // batch stays). A batch that does not parse is an error: *error says at which byte it begins, and

@@ -14,7 +14,7 @@ class CodedInputStream;
 
 namespace kubemu {
 
-// How the records of one batch stand in a journal: 15 to 25 bytes for most of them, a fifth of
+// How the records of one batch stand in a journal: 15 to 25 bytes for most of them, a quarter of
 // what they take as Protobuf. A record is
 //
 //   varint   event, and above its 3 bits the flags below

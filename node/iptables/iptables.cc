@@ -8,6 +8,7 @@
 #include "messages/proto/flow.pb.h"
 #include "messages/proto/node.pb.h"
 #include "node/iptables/foreign_rules.h"
+#include "node/iptables/restore_answer.h"
 #include "node/iptables/udp_cleanup.h"
 
 namespace kubemu {
@@ -77,8 +78,7 @@ Time Iptables::NextWake() const {
 
 void Iptables::OnRestore(const Message& message, Env& env) {
   const auto& restore = message.As<bus::IptablesRestore>();
-  bus::IptablesRestored restored;
-  restored.set_revision(restore.revision());
+  std::string error;
   if (restore.revision() > revision_) {
     const absl::Status status = Apply(restore);
     if (status.ok()) {
@@ -88,17 +88,15 @@ void Iptables::OnRestore(const Message& message, Env& env) {
         SyncListeners(env);
       }
     } else {
-      restored.set_error(std::string(MessageOf(status)));
+      error = MessageOf(status);
     }
   }
-  env.outbox.Send(message.from, std::move(restored));
+  AnswerRestore(message.from, restore.revision(), std::move(error), env);
 }
 
 absl::Status Iptables::Apply(const bus::IptablesRestore& restore) {
-  if (!restore.full() && restore.revision() != revision_ + 1) {
-    return absl::FailedPreconditionError(
-        StrCat("revision ", restore.revision(), " changes revision ", restore.revision() - 1,
-               ", but revision ", revision_, " is in force; send a full one"));
+  if (const std::string error = MisplacedRestore(restore, revision_); !error.empty()) {
+    return absl::FailedPreconditionError(error);
   }
   absl::StatusOr<iptables::RestoreInput> input = iptables::ParseRestore(restore.rules());
   if (!input.ok()) return input.status();

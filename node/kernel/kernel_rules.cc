@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "messages/core/strings.h"
+#include "node/iptables/restore_answer.h"
 #include "node/kernel/restore_text.h"
 
 namespace kubemu {
@@ -27,11 +28,8 @@ void KernelRules::Next(Env& env) {
     const Restore& first = restores_.front();
     env.outbox.Because(first.trace);
     const bus::IptablesRestore& body = first.body;
-    if (!body.full() && body.revision() != revision_ + 1) {
-      Answer(first,
-             StrCat("revision ", body.revision(), " changes revision ", body.revision() - 1,
-                    ", but revision ", revision_, " is in force; send a full one"),
-             env);
+    if (std::string error = MisplacedRestore(body, revision_); !error.empty()) {
+      Answer(first, std::move(error), env);
       restores_.pop_front();
       continue;
     }
@@ -82,10 +80,7 @@ void KernelRules::Finish(std::string error, Env& env) {
 }
 
 void KernelRules::Answer(const Restore& restore, std::string error, Env& env) {
-  bus::IptablesRestored restored;
-  restored.set_revision(restore.body.revision());
-  restored.set_error(std::move(error));
-  env.outbox.Send(restore.from, std::move(restored));
+  AnswerRestore(restore.from, restore.body.revision(), std::move(error), env);
 }
 
 }  // namespace kubemu

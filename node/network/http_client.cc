@@ -4,22 +4,6 @@
 #include "messages/proto/flow.pb.h"
 
 namespace kubemu {
-namespace {
-
-std::string_view CloseText(bus::FlowClose::Reason reason) {
-  switch (reason) {
-    case bus::FlowClose::REFUSED:
-      return "connection refused";
-    case bus::FlowClose::UNREACHABLE:
-      return "no route to host";
-    case bus::FlowClose::TIMED_OUT:
-      return "connection timed out";
-    default:
-      return "connection reset by peer";
-  }
-}
-
-}  // namespace
 
 void HttpClients::Start(uint64_t tag, const std::string& container, NetPod& pod,
                         const FetchTarget& target, Ipv4 destination, Env& env) {
@@ -62,7 +46,7 @@ bool HttpClients::Receive(const Message& message, Env& env) {
     if (!std::exchange(fetch.sent, true)) fetch.end.Send(fetch.request, false, env);
   } else {
     const auto reason = message.As<bus::FlowClose>().reason();
-    Finish(flow, 0, "", std::string(CloseText(reason)));
+    Finish(flow, 0, "", std::string(FlowCloseText(reason)));
   }
   return true;
 }

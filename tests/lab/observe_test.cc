@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -50,6 +51,24 @@ TEST(MessageLog, JoinsSenderAndReceiverAndKeepsEffectsBehindCauses) {
   EXPECT_THAT(Ids(log.Ordered()), ElementsAre(1, 2));
   EXPECT_TRUE(log.Find(1)->between_processes());
   EXPECT_FALSE(log.Find(2)->between_processes());
+}
+
+TEST(MessageLog, TheOrderInWhichRecordsAreAddedDoesNotMatter) {
+  const auto sent = Record(bus::JournalRecord::SENT, 1, 100, "a", "b", bus::PING, "");
+  // A fault has doubled it.
+  const auto again = Record(bus::JournalRecord::SENT, 1, 150, "a", "b", bus::PING, "");
+  const auto received = Record(bus::JournalRecord::RECEIVED, 1, 120, "a", "b", bus::PING, "");
+  auto lost = Record(bus::JournalRecord::LOST, 1, 90, "a", "b", bus::PING, "");
+  lost.set_reason("no such address");
+  std::vector<bus::JournalRecord> records = {sent, again, received, lost};
+  std::vector<int> order = {0, 1, 2, 3};
+  do {
+    MessageLog log;
+    for (int i : order) log.Add({records[static_cast<size_t>(i)]});
+    EXPECT_EQ(log.Find(1)->sent, WallTime{Duration(100)});
+    EXPECT_EQ(log.Find(1)->received, WallTime{Duration(120)});
+    EXPECT_EQ(log.Find(1)->lost, "no such address");
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 TEST(MessageLog, CountsGapsAndTellsWhyAMessageWasLost) {
@@ -122,6 +141,20 @@ TEST(SpaceTime, DrawsALineForEachAddressAndAnArrowForEachMessage) {
     ++arrows;
   }
   EXPECT_EQ(arrows, 2u);
+}
+
+TEST(SpaceTime, LabelsTheEndOfAFlowAsFin) {
+  MessageLog log;
+  log.Add({Record(bus::JournalRecord::SENT, 1, 1000, "a", "b", bus::FLOW_DATA, "FIN"),
+           Record(bus::JournalRecord::SENT, 2, 2000, "b", "a", bus::FLOW_CLOSE, "DONE"),
+           Record(bus::JournalRecord::SENT, 3, 3000, "b", "a", bus::FLOW_CLOSE, "RESET"),
+           Record(bus::JournalRecord::SENT, 4, 4000, "b", "a", bus::FLOW_DATA, "")});
+  std::vector<const SeenMessage*> messages(log.Ordered().begin(), log.Ordered().end());
+  const std::string svg = SpaceTimeSvg(messages, "");
+  EXPECT_THAT(svg, HasSubstr(">FIN (FlowData)<"));
+  EXPECT_THAT(svg, HasSubstr(">FIN (FlowClose)<"));
+  EXPECT_THAT(svg, HasSubstr(">FlowClose RESET<"));
+  EXPECT_THAT(svg, HasSubstr(">FlowData<"));
 }
 
 TEST(Topology, SurvivesSavingAndLoadingAndTellsOfDamage) {

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -15,11 +16,13 @@
 #include "messages/core/strings.h"
 #include "messages/journal/file_journal.h"
 #include "messages/proto/control.pb.h"
+#include "messages/proto/flow.pb.h"
 
 namespace kubemu {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -132,6 +135,44 @@ TEST(Journal, ADamagedBatchIsNamedByItsPlace) {
   EXPECT_THAT(error, HasSubstr("at byte 0"));
 }
 
+TEST(Journal, ABatchTellsItsTimeWithoutBeingRead) {
+  MemoryJournalSink sink;
+  Journal journal(&sink);
+  for (int64_t second = 1; second <= 3; ++second) {
+    journal.Append(bus::JournalRecord::SENT, MessageOf(1), Time{}, WallTime(Duration(second)));
+    if (second != 1) journal.Flush();
+  }
+  const auto first = PeekBatch(sink.bytes(), 0);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->wall, WallTime(Duration(1)));
+  const auto second = PeekBatch(sink.bytes(), first->end);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->wall, WallTime(Duration(3)));
+  EXPECT_EQ(second->end, sink.bytes().size());
+  EXPECT_FALSE(PeekBatch(sink.bytes(), second->end).has_value());
+  EXPECT_FALSE(PeekBatch(std::string_view(sink.bytes()).substr(0, second->end - 1), first->end));
+}
+
+TEST(Journal, TheEndOfAFlowsDataIsWritten) {
+  MemoryJournalSink sink;
+  Journal journal(&sink);
+  for (bool fin : {false, true}) {
+    bus::FlowData data;
+    data.set_data("x");
+    data.set_fin(fin);
+    Message message = MessageOf(1);
+    message.kind = bus::FLOW_DATA;
+    message.body = std::make_shared<bus::FlowData>(data);
+    journal.Append(bus::JournalRecord::SENT, message, Time{}, WallTime{});
+  }
+  journal.Flush();
+  const auto records = Read(sink.bytes());
+  ASSERT_THAT(records, SizeIs(2));
+  EXPECT_EQ(records[0].what(), "");
+  EXPECT_EQ(records[1].what(), "FIN");
+  EXPECT_EQ(records[1].bytes(), 1u);
+}
+
 class FileJournalTest : public testing::Test {
  protected:
   FileJournalTest() : directory_(fs::path(testing::TempDir()) / StrCat("journal-", ::getpid())) {
@@ -141,6 +182,15 @@ class FileJournalTest : public testing::Test {
   static std::string Content(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  // The names of node-1's files.
+  std::vector<std::string> Segments() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory_ / "node-1")) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
   }
   FileJournal::Options Options() {
     FileJournal::Options options;
@@ -152,25 +202,69 @@ class FileJournalTest : public testing::Test {
   const fs::path directory_;
 };
 
-TEST_F(FileJournalTest, WritesToAFileNamedAfterProcessAndEpoch) {
+TEST_F(FileJournalTest, WritesToAFileBelowTheProcessNamedAfterTheEpoch) {
   FileJournal file(Options());
   ASSERT_TRUE(file.Open().ok());
   EXPECT_TRUE(file.Append("abc"));
   EXPECT_TRUE(file.Append("def"));
-  EXPECT_EQ(Content(directory_ / "node-1-42.00001.kmj"), "abcdef");
+  EXPECT_EQ(Content(directory_ / "node-1" / "42.00001.kmj"), "abcdef");
 }
 
-TEST_F(FileJournalTest, RotatesAndKeepsTheNewestSegments) {
+TEST_F(FileJournalTest, ASegmentNeverPassesItsLimitAndTheOldestGo) {
   FileJournal::Options options = Options();
   options.segment_bytes_max = 10;
   options.segments_max = 3;
   FileJournal file(options);
   ASSERT_TRUE(file.Open().ok());
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(file.Append("0123456789"));
-  EXPECT_FALSE(fs::exists(directory_ / "node-1-42.00007.kmj"));
-  EXPECT_EQ(Content(directory_ / "node-1-42.00008.kmj"), "0123456789");
-  EXPECT_TRUE(fs::exists(directory_ / "node-1-42.00010.kmj"));
-  EXPECT_FALSE(fs::exists(directory_ / "node-1-42.00011.kmj"));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(file.Append("0123456"));
+  EXPECT_THAT(Segments(), ElementsAre("42.00008.kmj", "42.00009.kmj", "42.00010.kmj"));
+  EXPECT_TRUE(file.Append("789"));
+  EXPECT_EQ(Content(directory_ / "node-1" / "42.00010.kmj"), "0123456789");
+}
+
+TEST_F(FileJournalTest, TheLimitHoldsOverAllIncarnationsOfAProcess) {
+  FileJournal::Options options = Options();
+  options.segment_bytes_max = 4;
+  options.segments_max = 4;
+  FileJournal::Options other = options;
+  other.process = "node-10";
+  FileJournal neighbour(other);
+  ASSERT_TRUE(neighbour.Open().ok());
+  for (uint64_t epoch : {98, 99, 100}) {
+    options.epoch = epoch;
+    FileJournal file(options);
+    ASSERT_TRUE(file.Open().ok());
+    EXPECT_TRUE(file.Append("abcd"));
+    EXPECT_TRUE(file.Append("abcd"));
+  }
+  EXPECT_THAT(Segments(),
+              ElementsAre("100.00001.kmj", "100.00002.kmj", "99.00001.kmj", "99.00002.kmj"));
+  EXPECT_TRUE(fs::exists(neighbour.path()));
+}
+
+TEST_F(FileJournalTest, AWallClockThatWasSetBackDoesNotCostTheRunningIncarnationItsFiles) {
+  FileJournal::Options options = Options();
+  options.segment_bytes_max = 4;
+  options.segments_max = 2;
+  for (uint64_t epoch : {100, 5}) {
+    options.epoch = epoch;
+    FileJournal file(options);
+    ASSERT_TRUE(file.Open().ok());
+    EXPECT_TRUE(file.Append("abcd"));
+    EXPECT_TRUE(file.Append("abcd"));
+  }
+  EXPECT_THAT(Segments(), ElementsAre("5.00001.kmj", "5.00002.kmj"));
+}
+
+TEST_F(FileJournalTest, FilesOfOtherNamesAreLeftAlone) {
+  fs::create_directories(directory_ / "node-1");
+  std::ofstream(directory_ / "node-1" / "notes.txt") << "mine";
+  std::ofstream(directory_ / "node-1" / "1.x.kmj") << "mine";
+  FileJournal::Options options = Options();
+  options.segments_max = 1;
+  FileJournal file(options);
+  ASSERT_TRUE(file.Open().ok());
+  EXPECT_THAT(Segments(), ElementsAre("1.x.kmj", "42.00001.kmj", "notes.txt"));
 }
 
 TEST_F(FileJournalTest, ADirectoryThatCannotBeMadeIsAClearError) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -98,6 +99,36 @@ TEST_F(ProcessTest, MessagesArriveInTheOrderInWhichTheyWereSent) {
   Send("node-1/a", 2);
   process_.Turn(At(1s), kWall);
   EXPECT_THAT(b_.Numbers(), ElementsAre(10, 11, 12, 20, 21, 22));
+}
+
+// 24 bits, which once told processes apart, would let some 3 pairs of these share their ids.
+TEST(MessageIds, AreUniqueOverTheProcessesOfALargeClusterAndTheirIncarnations) {
+  std::set<uint64_t> seen;
+  for (int node = 1; node <= 5000; ++node) {
+    for (uint64_t epoch : {1, 2}) {
+      MessageIds ids(StrCat("node-", node), epoch);
+      for (int i = 0; i < 3; ++i) seen.insert(ids.Next());
+    }
+  }
+  EXPECT_EQ(seen.size(), 30'000u);
+  EXPECT_FALSE(seen.contains(0));
+}
+
+TEST(MessageIds, GoOnInAnotherBlockWhenOneIsUsedUp) {
+  constexpr uint64_t kBlock = (uint64_t{1} << MessageIds::kCountBits) - 1;
+  MessageIds ids("master", 1);
+  const uint64_t first = ids.Next();
+  uint64_t last = first;
+  for (uint64_t i = 1; i < kBlock; ++i) last = ids.Next();
+  EXPECT_EQ(last, first + kBlock - 1);
+  const uint64_t next = ids.Next();
+  EXPECT_NE(next >> MessageIds::kCountBits, first >> MessageIds::kCountBits);
+  EXPECT_EQ(ids.Next(), next + 1);
+}
+
+TEST(MessageIds, AreTheSameForTheSameIncarnation) {
+  EXPECT_EQ(MessageIds("lb", 3).Next(), MessageIds("lb", 3).Next());
+  EXPECT_NE(MessageIds("lb", 3).Next(), MessageIds("lb", 4).Next());
 }
 
 TEST_F(ProcessTest, WhatAMessageCausesCarriesItsTraceAndALaterLamportTime) {

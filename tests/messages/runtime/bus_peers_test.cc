@@ -67,7 +67,8 @@ class BusPeersTest : public testing::Test {
   // Of the process that was stopped.
   std::vector<bus::JournalRecord> Lost() {
     std::vector<bus::JournalRecord> records;
-    for (const auto& entry : fs::directory_iterator(journal_)) {
+    for (const auto& entry : fs::recursive_directory_iterator(journal_)) {
+      if (!entry.is_regular_file()) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       const std::string bytes(std::istreambuf_iterator<char>(in), {});
       std::string error;

@@ -2,6 +2,7 @@
 
 #include "boost/json/value.hpp"
 #include "google/protobuf/message.h"
+#include "master/apiserver/apply_schema.h"
 #include "master/apiserver/field_ownership.h"
 #include "master/apiserver/write_plan.h"
 #include "messages/api/json.h"
@@ -101,6 +102,8 @@ OrStatus<WritePlan> PlanApply(const ApiCall& call, const Object& old, World& wor
   if (!config.ok())
     return api_error::BadRequest(StrCat("error decoding patch: ", ErrorText(config.status())));
   if (!config->is_object()) return api_error::BadRequest("the applied configuration is no object");
+  const std::string undeclared = UndeclaredFields(*call.kind, *config);
+  if (!undeclared.empty()) return api_error::Unclassified(undeclared);
   const ProtoMessage& original = old ? old.message() : *call.kind->prototype;
   OrStatus<AppliedFields> applied =
       ApplyFields(call, old ? TypedJson(original) : boost::json::value(boost::json::object()),

@@ -150,6 +150,12 @@ Status InternalError(std::string_view what) {
   return status;
 }
 
+Status Unclassified(std::string_view message) {
+  Status status = Failure(500, "", message);
+  status.clear_reason();
+  return status;
+}
+
 Status ServiceUnavailable(std::string_view message) {
   return Failure(503, "ServiceUnavailable", message);
 }

@@ -60,6 +60,8 @@ Status Invalid(std::string_view group, std::string_view kind,           // 422
 Status TooManyRequests(std::string_view message,                        // 429
                        int32_t retry_after_seconds);                    //
 Status InternalError(std::string_view what);                            // 500
+// An error for which upstream has no class: the text alone, without a reason.
+Status Unclassified(std::string_view message);                          // 500
 Status ServiceUnavailable(std::string_view message);                    // 503
 Status Timeout(std::string_view message, int32_t retry_after_seconds);  // 504
 // A resourceVersion that this server has not seen yet.

@@ -1,10 +1,10 @@
 #include "messages/runtime/http_connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -86,7 +86,8 @@ void HttpConnection::OnReadable() {
   if (state_ == State::kDraining) return Drain();
 }
 
-// Either the next, pipelined request, which waits its turn, or the client is gone.
+// Either the next, pipelined request, which waits its turn (from now on Check sees whether the
+// client is gone), or the client is gone.
 void HttpConnection::OnReadableWhileResponding() {
   char byte = 0;
   const ssize_t peeked = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -94,7 +95,28 @@ void HttpConnection::OnReadableWhileResponding() {
   if (peeked < 0 && (errno == EAGAIN || errno == EINTR)) return WaitReadable();
   client_finished_ = true;
   // Like Go's server, but a client that only closed its sending side still gets a plain answer.
-  if (peeked < 0 || head_written_) Close();
+  if (peeked < 0 || Streaming()) Close();
+}
+
+// The end of what it sends is marked behind data that nobody has read yet.
+bool HttpConnection::ClientIsGone() const {
+  pollfd events{const_cast<asio::ip::tcp::socket&>(socket_).native_handle(), POLLRDHUP, 0};
+  if (::poll(&events, 1, 0) != 1) return false;
+  if ((events.revents & (POLLHUP | POLLERR)) != 0) return true;
+  // It may have sent several requests and then closed its sending side: it gets its answers.
+  return Streaming();
+}
+
+void HttpConnection::Check(RealTime now) {
+  if (write_deadline_ <= now) {
+    door_->log_.Warn("an HTTP client does not read its answer: connection closed");
+    // What the kernel still holds for it goes too.
+    error_code ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    return Close();
+  }
+  const bool unwatched = state_ == State::kResponding && !waiting_readable_;
+  if (deadline_ <= now || (unwatched && ClientIsGone())) Close();
 }
 
 void HttpConnection::ReadHeader() {
@@ -244,16 +266,25 @@ void HttpConnection::Flush() {
   if (!sending_.empty()) return;
   if (unsent_.empty()) return FinishResponse();
   std::swap(sending_, unsent_);
-  asio::async_write(socket_, asio::buffer(sending_),
-                    [self = shared_from_this()](const error_code& error, size_t) {
-                      if (self->state_ == State::kClosed) return;
-                      if (error) return self->Close();
-                      self->sending_.clear();
-                      if (self->sending_.capacity() > HttpDoor::kHttpBodyBytesMax) {
-                        self->sending_.shrink_to_fit();
-                      }
-                      self->Flush();
-                    });
+  sent_ = 0;
+  Write();
+}
+
+void HttpConnection::Write() {
+  write_deadline_ = RealNow() + door_->write_timeout_;
+  socket_.async_write_some(asio::buffer(sending_) + sent_,
+                           [self = shared_from_this()](const error_code& error, size_t bytes) {
+                             if (self->state_ == State::kClosed) return;
+                             if (error) return self->Close();
+                             self->sent_ += bytes;
+                             if (self->sent_ < self->sending_.size()) return self->Write();
+                             self->write_deadline_ = RealTime::max();
+                             self->sending_.clear();
+                             if (self->sending_.capacity() > HttpDoor::kHttpBodyBytesMax) {
+                               self->sending_.shrink_to_fit();
+                             }
+                             self->Flush();
+                           });
 }
 
 // All is written. If that was the end of a response, the next request may come.

@@ -24,8 +24,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   void Start() { NextRequest(); }
   void Respond(const bus::HttpResponse& response);
-  // Past its deadline it is closed. RealTime::max(): none.
-  RealTime deadline() const { return deadline_; }
+  // Once in a while: closes what is past its deadline, and what the client has left while nobody
+  // reads from it.
+  void Check(RealTime now);
   // Cancels the request in flight and closes the socket.
   void Close();
 
@@ -37,6 +38,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void WaitReadable();
   void OnReadable();
   void OnReadableWhileResponding();
+  bool ClientIsGone() const;
+  // A part of an answer is written whose end is not known yet: a watch.
+  bool Streaming() const { return head_written_ && request_ != 0; }
   void ReadHeader();
   void OnHeader();
   void ReadBody();
@@ -45,6 +49,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void WriteHead(const bus::HttpResponse& response);
   void Reject(unsigned status, const std::string& reason, const std::string& message);
   void Flush();
+  void Write();
   void FinishResponse();
   void Drain();
   void SetDeadline(std::chrono::seconds after) { deadline_ = RealNow() + after; }
@@ -55,7 +60,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   State state_ = State::kIdle;
-  RealTime deadline_ = RealTime::max();
+  RealTime deadline_ = RealTime::max();        // of what is awaited from the client
+  RealTime write_deadline_ = RealTime::max();  // by then it must have taken some more
   bool waiting_readable_ = false;
   bool client_finished_ = false;  // the client has closed its sending side
 
@@ -69,6 +75,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool drain_ = false;  // the request was not read to its end
   std::string unsent_;
   std::string sending_;
+  size_t sent_ = 0;  // of `sending_`
 };
 
 }  // namespace kubemu

@@ -22,18 +22,23 @@ struct HttpDoor::Acceptor {
 };
 
 absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Listen(SocketAddress address, bool insecure,
-                                                           std::string handler, RuntimeHost* host,
+                                                           std::string handler,
+                                                           std::chrono::milliseconds write_timeout,
+                                                           RuntimeHost* host,
                                                            asio::io_context& io) {
   auto socket = ListenOn(address, insecure, io);
   if (!socket.ok()) return socket.status();
   auto acceptor = std::make_unique<Acceptor>(*std::move(socket), io);
-  std::unique_ptr<HttpDoor> door(new HttpDoor(std::move(handler), host, std::move(acceptor)));
+  std::unique_ptr<HttpDoor> door(
+      new HttpDoor(std::move(handler), write_timeout, host, std::move(acceptor)));
   door->Accept();
   return door;
 }
 
-HttpDoor::HttpDoor(std::string handler, RuntimeHost* host, std::unique_ptr<Acceptor> acceptor)
+HttpDoor::HttpDoor(std::string handler, std::chrono::milliseconds write_timeout, RuntimeHost* host,
+                   std::unique_ptr<Acceptor> acceptor)
     : handler_(std::move(handler)),
+      write_timeout_(write_timeout),
       host_(host),
       acceptor_(std::move(acceptor)),
       address_(ToSocketAddress(acceptor_->socket->local_endpoint())) {}
@@ -72,20 +77,18 @@ void HttpDoor::Accept() {
       });
 }
 
-// Closes what is past its deadline, once a second while there are connections.
+// Looks at every connection once in a while, as long as there are any.
 void HttpDoor::Sweep() {
   if (sweeping_ || connections_.empty()) return;
   sweeping_ = true;
-  acceptor_->timer.expires_after(std::chrono::seconds(1));
+  acceptor_->timer.expires_after(kSweepInterval);
   acceptor_->timer.async_wait([this](const boost::system::error_code& aborted) {
     if (aborted) return;
     sweeping_ = false;
     const RealTime now = RealNow();
-    std::vector<std::shared_ptr<HttpConnection>> expired;
-    for (const auto& [number, connection] : connections_) {
-      if (connection->deadline() <= now) expired.push_back(connection);
-    }
-    for (const auto& connection : expired) connection->Close();
+    std::vector<std::shared_ptr<HttpConnection>> all;  // Check may take one out of the table
+    for (const auto& [number, connection] : connections_) all.push_back(connection);
+    for (const auto& connection : all) connection->Check(now);
     Sweep();
   });
 }

@@ -1,6 +1,7 @@
 #ifndef KUBEMU_MESSAGES_RUNTIME_HTTP_DOOR_H_
 #define KUBEMU_MESSAGES_RUNTIME_HTTP_DOOR_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -36,11 +37,15 @@ class HttpDoor {
   static constexpr std::chrono::seconds kHeaderTimeout{10};
   static constexpr std::chrono::seconds kBodyTimeout{60};
   static constexpr std::chrono::seconds kIdleTimeout{90};
+  // In which a client must have taken some more of what is written to it.
+  static constexpr std::chrono::seconds kWriteTimeout{60};
+  // Between two looks at deadlines, and at clients whose end shows only when asked for.
+  static constexpr std::chrono::milliseconds kSweepInterval{1000};
 
   // Errors as ListenOn's. `handler` is the part that answers. `host` is not owned.
-  static absl::StatusOr<std::unique_ptr<HttpDoor>> Listen(SocketAddress address, bool insecure,
-                                                          std::string handler, RuntimeHost* host,
-                                                          boost::asio::io_context& io);
+  static absl::StatusOr<std::unique_ptr<HttpDoor>> Listen(
+      SocketAddress address, bool insecure, std::string handler,
+      std::chrono::milliseconds write_timeout, RuntimeHost* host, boost::asio::io_context& io);
   ~HttpDoor();
   HttpDoor(const HttpDoor&) = delete;
   HttpDoor& operator=(const HttpDoor&) = delete;
@@ -54,12 +59,14 @@ class HttpDoor {
   friend class HttpConnection;
   struct Acceptor;
 
-  HttpDoor(std::string handler, RuntimeHost* host, std::unique_ptr<Acceptor> acceptor);
+  HttpDoor(std::string handler, std::chrono::milliseconds write_timeout, RuntimeHost* host,
+           std::unique_ptr<Acceptor> acceptor);
   void Accept();
   void Sweep();
   uint64_t Register(HttpConnection* connection);
 
   const std::string handler_;
+  const std::chrono::milliseconds write_timeout_;
   RuntimeHost* const host_;
   std::unique_ptr<Acceptor> acceptor_;
   SocketAddress address_;

@@ -159,7 +159,8 @@ absl::Status ProcessRuntime::Impl::Start() {
 absl::Status ProcessRuntime::Impl::StartHttp() {
   const auto address = SocketAddress::Parse(options_.http_listen);
   if (!address.ok()) return address.status();
-  auto http = HttpDoor::Listen(*address, options_.insecure, options_.http_handler, this, io_);
+  auto http = HttpDoor::Listen(*address, options_.insecure, options_.http_handler,
+                               options_.http_write_timeout, this, io_);
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   addresses_.http = http_->address().ToString();

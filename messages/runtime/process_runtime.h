@@ -1,6 +1,7 @@
 #ifndef KUBEMU_MESSAGES_RUNTIME_PROCESS_RUNTIME_H_
 #define KUBEMU_MESSAGES_RUNTIME_PROCESS_RUNTIME_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "messages/program.h"
+#include "messages/runtime/http_door.h"
 
 namespace kubemu {
 
@@ -36,6 +38,7 @@ class ProcessRuntime {
     std::string master;       // ZeroMQ endpoint of the master; "": this is the master, or alone
     std::string http_listen;  // "127.0.0.1:6443": opens the HTTP door; "": none
     std::string http_handler = "master/apiserver";  // the part that answers there
+    std::chrono::milliseconds http_write_timeout = HttpDoor::kWriteTimeout;
     std::string journal_directory;                  // "": no journal
     bool insecure = false;                          // other than loopback addresses are allowed
     bool small_memory = false;  // gives memory back whenever a burst of work is over (nodes)

@@ -103,6 +103,7 @@ void TcpDoor::Listen(const Message& message) {
       result.set_error(std::string(acceptor.status().message()));
     }
   }
+  if (!result.error().empty()) log_.Warn(StrCat(result.error(), " (for ", message.from, ")"));
   host_->Inject(host_->process() + "/door", message.from, std::move(result), message.Context());
 }
 

@@ -24,6 +24,7 @@ std::string_view MessageOf(const absl::Status& status) {
 Iptables::Iptables(Options options)
     : door_(options.node + "/door"),
       engine_(options.node + "/engine"),
+      kube_proxy_(options.node + "/kube-proxy"),
       kubelet_(options.node + "/kubelet"),
       pods_(options.node + "/pod/"),
       conntrack_({}, options.conntrack_max) {}
@@ -166,9 +167,16 @@ void Iptables::AskForPods(Env& env) {
 void Iptables::OnListenResult(const Message& message, Env& env) {
   const auto& result = message.As<bus::ListenResult>();
   const auto port = static_cast<uint16_t>(result.port());
-  if (result.error().empty() || Ipv4(result.ip()) != listening_ip_) return;
+  if (Ipv4(result.ip()) != listening_ip_) return;
   const bus::Protocol protocol = result.protocol() == bus::UDP ? bus::UDP : bus::TCP;
-  if (listening_.erase({protocol, port}) == 0 || listen_retry_.IsSet()) return;
+  if (result.error().empty()) {
+    taken_.erase({protocol, port});
+    return;
+  }
+  if (listening_.erase({protocol, port}) == 0) return;
+  // Once, however often it is tried again.
+  if (taken_.emplace(protocol, port).second) env.outbox.Send(kube_proxy_, result);
+  if (listen_retry_.IsSet()) return;
   listen_retry_.Set(env.now + listen_delay_);
   listen_delay_ = std::min(2 * listen_delay_, kListenRetryMax);
 }
@@ -190,6 +198,7 @@ void Iptables::SyncListeners(Env& env) {
     env.outbox.Send(door_, std::move(unlisten));
     it = listening_.erase(it);
   }
+  std::erase_if(taken_, [&](const auto& port) { return moved || !wanted.contains(port); });
   listening_ip_ = routes_.node_ip();
   if (!routes_.HasNode()) return;
   for (const auto& [protocol, port] : wanted) {

@@ -108,6 +108,7 @@ class Iptables : public Component {
 
   const std::string door_;
   const std::string engine_;
+  const std::string kube_proxy_;
   const std::string kubelet_;
   const std::string pods_;  // what the addresses of this node's pods begin with
   uint64_t revision_ = 0;   // of kube-proxy's rules, last applied
@@ -125,6 +126,7 @@ class Iptables : public Component {
   std::map<uint64_t, uint64_t> flow_of_;                    // connection to flow
   std::map<uint64_t, std::string> datagram_senders_;        // connection to who began it
   std::set<std::pair<bus::Protocol, uint16_t>> listening_;  // asked of the door
+  std::set<std::pair<bus::Protocol, uint16_t>> taken_;      // of others; kube-proxy was told
   Ipv4 listening_ip_;
   Deadline listen_retry_;
   Duration listen_delay_ = kListenRetry;

@@ -189,6 +189,7 @@ void PodLinks::SyncHostPorts(Env& env) {
   for (const auto& [port, address] : host_ports_) {
     if (!wanted.contains(port)) Unlisten("", port, env);
   }
+  std::erase_if(taken_ports_, [&](uint16_t port) { return !local_ports_.contains(port); });
   for (const auto& [port, address] : wanted) {
     if (!host_ports_.contains(port)) Listen("", port, env);
   }
@@ -196,11 +197,19 @@ void PodLinks::SyncHostPorts(Env& env) {
 }
 
 void PodLinks::Receive(const bus::ListenResult& result, Env& env) {
-  if (result.error().empty()) return;
   const auto port = static_cast<uint16_t>(result.port());
+  if (result.error().empty()) {
+    if (result.network().empty()) taken_ports_.erase(port);
+    return;
+  }
   const auto name = networks_.find(result.network());
   if (result.network().empty()) {
     if (host_ports_.erase(port) == 0) return;
+    const auto local = local_ports_.find(port);
+    // Once, however often it is tried again.
+    if (local != local_ports_.end() && taken_ports_.insert(port).second) {
+      env.outbox.Send(local->second, result);
+    }
   } else if (name == networks_.end() || pods_.at(name->second).listening.erase(port) == 0) {
     return;
   }

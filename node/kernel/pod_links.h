@@ -90,6 +90,7 @@ class PodLinks {
   std::map<Ipv4, std::string> by_ip_;            // not of host-network pods
   std::map<uint16_t, std::string> local_ports_;  // of the node's own parts
   std::map<uint16_t, std::string> host_ports_;   // these and host-network pods', asked of the door
+  std::set<uint16_t> taken_ports_;               // of local_ports_, by others; their part was told
   std::map<uint64_t, std::string> running_;      // tag to the pod's address
   std::map<uint64_t, std::string> closing_;      // tag to the network that is closed afterwards
   uint64_t next_tag_ = 1;

@@ -1,6 +1,7 @@
 #ifndef KUBEMU_NODE_KUBELET_CONTAINER_RECORD_H_
 #define KUBEMU_NODE_KUBELET_CONTAINER_RECORD_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,8 +39,10 @@ struct ProbeState {
   uint64_t in_flight = 0;  // number of the request; 0: none
   Time timeout = kNever;
   Time next = kNever;
+  Time again = kNever;       // readiness: out of turn, with a sync of the pod
+  Time not_before = kNever;  // initialDelaySeconds are over
 
-  Time wake() const { return in_flight != 0 ? timeout : next; }
+  Time wake() const { return in_flight != 0 ? timeout : std::min(next, again); }
 };
 
 // A lifecycle hook of the present run and where it stands.

@@ -345,16 +345,18 @@ void PodContainers::OnEngineEvent(const bus::EngineEvent& event, bool terminatin
       record->started_ns = event.started_ns();
       Record(*record, "Normal", "Created", StrCat("Created container: ", record->name), context);
       Record(*record, "Normal", "Started", StrCat("Started container ", record->name), context);
-      return BeginRunning(*record, context);
+      BeginRunning(*record, context);
+      break;
     case bus::EngineEvent::CONTAINER_FAILED:
     case bus::EngineEvent::CONTAINER_EXITED:
       if (event.attempt() == record->attempt && record->alive()) {
         OnExit(*record, event, terminating, context);
       }
-      return;
+      break;
     default:
       return;
   }
+  for (ContainerRecord& other : records_) Prober::PodSyncsSoon(other, context.env.now);
 }
 
 void PodContainers::OnExit(ContainerRecord& record, const bus::EngineEvent& event, bool terminating,

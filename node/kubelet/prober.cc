@@ -68,7 +68,9 @@ void Ask(const Object& pod, Ipv4 pod_ip, const Container& container, const Probe
          ProbeState& state, PodContext& context) {
   const Duration timeout = Seconds(spec.timeout_seconds(), 1);
   state.in_flight = context.next_probe++;
-  state.next = context.env.now + Seconds(spec.period_seconds(), 10);
+  if (state.next <= context.env.now) {
+    state.next = context.env.now + Seconds(spec.period_seconds(), 10);
+  }
   if (spec.handler().has_exec()) {
     state.timeout = context.env.now + timeout;
     return AskExec(pod, container, spec, state, context);
@@ -86,8 +88,15 @@ void BeginOne(const Container& container, Which which, ContainerRecord& record, 
   if (spec == nullptr) return;
   ProbeState& state = StateOf(record, which);
   if (state.in_flight != 0 || state.next != kNever) return;
-  const Time started = env.now;
-  state.next = started + std::chrono::seconds(std::max(spec->initial_delay_seconds(), 0));
+  state.next = env.now + std::chrono::seconds(std::max(spec->initial_delay_seconds(), 0));
+  state.not_before = state.next;
+}
+
+// Takes what is due of a probe's turns. False: it was out of turn, and not needed or too early.
+bool TakeTurn(ProbeState& state, bool ready, Time now) {
+  if (state.again > now) return state.next <= now;
+  state.again = kNever;
+  return state.next <= now || (!ready && state.not_before <= now);
 }
 
 // Liveness and readiness begin when the container counts as started.
@@ -96,6 +105,7 @@ void BeginAfterStartup(const Container& container, ContainerRecord& record, Env&
   record.ready = !container.has_readiness_probe();
   BeginOne(container, Which::kLiveness, record, env);
   BeginOne(container, Which::kReadiness, record, env);
+  Prober::PodSyncsSoon(record, env.now);
 }
 
 // One result counts. True if the container must be restarted.
@@ -138,6 +148,11 @@ void Prober::Begin(const Container& spec, ContainerRecord& record, Env& env) {
   BeginAfterStartup(spec, record, env);
 }
 
+void Prober::PodSyncsSoon(ContainerRecord& record, Time now) {
+  if (!record.started || record.ready) return;
+  record.readiness.again = std::min(record.readiness.again, now + kRelistPeriod);
+}
+
 void Prober::End(ContainerRecord& record) {
   record.startup = ProbeState();
   record.liveness = ProbeState();
@@ -160,7 +175,9 @@ bool Prober::Tick(const Object& pod, Ipv4 pod_ip, const Container& container,
         return true;
       }
     }
-    if (state.next <= context.env.now) Ask(pod, pod_ip, container, *spec, state, context);
+    if (TakeTurn(state, record.ready, context.env.now)) {
+      Ask(pod, pod_ip, container, *spec, state, context);
+    }
   }
   return false;
 }

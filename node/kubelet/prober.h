@@ -16,15 +16,23 @@ class Container;
 namespace kubemu {
 
 // The probes of one running container (pkg/kubelet/prober): first after initialDelaySeconds, then
-// every periodSeconds. HTTP, TCP and gRPC are connections of the node's own; a command is asked of
-// the pod. Readiness begins as failed, liveness as passed; both wait for the startup
-// probe. A failure is recorded as event Unhealthy.
+// every periodSeconds; readiness that has not come yet also with a sync of the pod. HTTP, TCP and
+// gRPC are connections of the node's own; a command is asked of the pod. Readiness begins as failed,
+// liveness as passed; both wait for the startup probe. A failure is recorded as event Unhealthy.
 class Prober {
  public:
+  // How long a sync of a pod waits for news of its containers (pkg/kubelet/kubelet.go,
+  // genericPlegRelistPeriod).
+  static constexpr Duration kRelistPeriod = 1s;
+
   // The container has started: begins its probes. Without a readiness probe it is ready at once.
   static void Begin(const k8s::core::v1::Container& spec, ContainerRecord& record, Env& env);
   // It no longer runs.
   static void End(ContainerRecord& record);
+
+  // Something happened to a container of the pod, so that the pod is synced soon: a container that
+  // is not ready is asked then (prober_manager.go, UpdatePodStatus).
+  static void PodSyncsSoon(ContainerRecord& record, Time now);
 
   // Sends what is due, and counts what got no answer in time as failed. Returns true if the
   // container must be restarted (record.reason then says for which probe).

@@ -9,10 +9,12 @@
 #include "messages/api/node_facts.h"
 #include "messages/proto/control.pb.h"
 #include "messages/proto/k8s/core_node.pb.h"
+#include "messages/proto/k8s/core_reference.pb.h"
 #include "messages/proto/k8s/core_service.pb.h"
 #include "messages/proto/k8s/discovery.pb.h"
 #include "messages/proto/k8s/meta.pb.h"
 #include "node/proxy/api_objects.h"
+#include "node/proxy/port_conflict.h"
 #include "node/proxy/proxy_health.h"
 
 namespace kubemu {
@@ -54,7 +56,8 @@ KubeProxy::KubeProxy(Options options)
       iptables_(node_ + "/iptables"),
       services_(1, {.kind = &KindOf<Service>()}),
       slices_(2, {.kind = &KindOf<EndpointSlice>()}),
-      nodes_(3, {.kind = &KindOf<Node>()}) {
+      nodes_(3, {.kind = &KindOf<Node>()}),
+      events_("kube-proxy", node_) {
   info_.name = node_;
   info_.cluster_cidr = options.cluster_cidr;
   info_.masquerade_all = options.masquerade_all;
@@ -66,6 +69,8 @@ void KubeProxy::Receive(const Message& message, Env& env) {
   switch (message.kind) {
     case bus::IPTABLES_RESTORED:
       return OnRestored(message, env);
+    case bus::LISTEN_RESULT:
+      return OnPortTaken(message, env);
     case bus::HEALTH_CHECK:
       return OnHealthCheck(message, env);
     case bus::FLOW_OPEN:
@@ -246,6 +251,22 @@ void KubeProxy::OnRestored(const Message& message, Env& env) {
   answer_.Clear();
   behind_since_.reset();
   if (sync_.IsSet()) behind_since_ = env.now;
+}
+
+void KubeProxy::OnPortTaken(const Message& message, Env& env) {
+  const auto& result = message.As<bus::ListenResult>();
+  if (result.error().empty()) return;
+  for (proxy::PortConflict& conflict : proxy::PortConflicts(map_, node_, result)) {
+    k8s::core::v1::ObjectReference about;
+    if (const Object service = services_.Find(conflict.service)) {
+      about = ReferenceTo(service);
+    } else {  // with its name as uid, as upstream
+      about.set_kind("Node");
+      about.set_name(node_);
+      about.set_uid(node_);
+    }
+    events_.Record(about, "Warning", conflict.reason, std::move(conflict.message), env);
+  }
 }
 
 void KubeProxy::OnHealthCheck(const Message& message, Env& env) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "messages/api/event_recorder.h"
 #include "messages/api/informer.h"
 #include "messages/component.h"
 #include "messages/core/deadline.h"
@@ -21,7 +22,8 @@ namespace kubemu {
 // kube-proxy of one node, at address "<node>/kube-proxy". Watches Services, EndpointSlices and
 // Nodes, and keeps "<node>/iptables" at the rules that follow from them: at once after each change,
 // and only the chains that changed. Tells iptables also where other nodes' pods are, and its own
-// process's bus where other nodes listen. Answers health checks over HTTP: its own at port 10256 of
+// process's bus where other nodes listen. Records an event about a port that the node cannot listen
+// on. Answers health checks over HTTP: its own at port 10256 of
 // the node, and those of Services with a health check node port.
 class KubeProxy : public Component {
  public:
@@ -56,6 +58,7 @@ class KubeProxy : public Component {
   void OnSlice(const Informer::Change& change);
   void OnNode(const Informer::Change& change, Env& env);
   void OnRestored(const Message& message, Env& env);
+  void OnPortTaken(const Message& message, Env& env);
   void OnHealthCheck(const Message& message, Env& env);
   HttpFlows::Answer OnHttp(uint16_t port, const HttpRequestHead& request, const Env& env) const;
   // The rules in force are what they should be, or have not been for long.
@@ -75,6 +78,7 @@ class KubeProxy : public Component {
   Informer slices_;
   Informer nodes_;
 
+  EventRecorder events_;
   proxy::ServiceMap map_;
   proxy::RuleCompiler compiler_;
   proxy::ProxyNode info_;

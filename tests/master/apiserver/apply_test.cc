@@ -147,14 +147,50 @@ TEST_F(ApplyTest, AConfigurationThatIsNoneIsRefused) {
     EXPECT_EQ(Apply(kAppliedMap, manager, Map("{a: '1'}")).status, 422u) << manager;
 }
 
-TEST_F(ApplyTest, WhatNoTypeDescribesIsOwnedAsAWhole) {
+// Upstream's status and text, whatever the request says about field validation.
+TEST_F(ApplyTest, FieldsThatTheKindDoesNotDeclareAreRefused) {
+  const std::string manifest = StrCat(
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\n"
+      "spec:\n  selector: {matchLabels: {app: web}}\n  replicaz: 2\n");
+  for (const char* validation : {"", "&fieldValidation=Ignore", "&fieldValidation=Warn",
+                                 "&fieldValidation=Strict"}) {
+    const auto refused = master_.Http("PATCH", StrCat(kAppliedWeb, "?fieldManager=me", validation),
+                                      manifest, kApplyType);
+    EXPECT_EQ(refused.status, 500u);
+    EXPECT_EQ(refused.body,
+              R"({"apiVersion":"v1","kind":"Status","metadata":{},"status":"Failure","message":)"
+              R"("failed to create typed patch object (default/web; apps/v1, Kind=Deployment): )"
+              R"(.spec.replicaz: field not declared in schema","code":500})");
+  }
+  EXPECT_EQ(master_.Get(kAppliedWeb).status, 404u);
+}
+
+TEST_F(ApplyTest, EveryObjectWithAnUndeclaredFieldIsNamed) {
+  const auto refused =
+      Apply(kAppliedWeb, "me",
+            Web("  replicas: 1\n", "      - {name: d, imag: busybox, prots: []}\n"
+                                   "      volumes: [{name: v, emptyDir: {sizeLimitt: 1}}]\n"
+                                   "      tolerations: [{kee: k}]\n"));
+  EXPECT_EQ(refused.Text("/message"),
+            "failed to create typed patch object (/web; apps/v1, Kind=Deployment): errors:\n"
+            "  .spec.template.spec.containers[name=\"d\"].imag: field not declared in schema\n"
+            "  .spec.template.spec.volumes[name=\"v\"].emptyDir.sizeLimitt: field not declared in "
+            "schema\n"
+            "  .spec.template.spec.tolerations[0].kee: field not declared in schema");
+  EXPECT_THAT(Apply(kAppliedMap, "me", Map("{a: b}") + "dat: {c: d}\n").Text("/message"),
+              "failed to create typed patch object (/m; /v1, Kind=ConfigMap): .dat: field not "
+              "declared in schema");
+  // Keys of maps are no fields.
+  EXPECT_EQ(Apply(kAppliedMap, "me", Map("{dat: b}", "{foo: bar}")).status, 201u);
+}
+
+TEST_F(ApplyTest, WhatNoTypeDescribesIsRefusedHoweverDeepItIs) {
   std::string deep = "1";
   for (int i = 0; i < 95; ++i) deep = StrCat("{\"x\":", deep, "}");
-  const auto applied = Apply(
+  const auto refused = Apply(
       kAppliedMap, "me",
       StrCat(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"},"y":)", deep, "}"));
-  EXPECT_EQ(applied.status, 201u) << applied.body;
-  EXPECT_EQ(Edit(kAppliedMap, "other", R"({"data":{"a":"1"}})").Text("/data/a"), "1");
+  EXPECT_THAT(refused.body, HasSubstr(".y: field not declared in schema"));
 }
 
 }  // namespace

@@ -19,8 +19,12 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-// An API server of a few paths: /echo answers the body, /stream sends two parts and goes on,
-// anything else is answered with the target.
+// More than the kernel's buffers hold between a server and a client that does not read.
+constexpr size_t kBigBytes = 48 << 20;
+
+// An API server of a few paths: /echo answers the body, /stream sends two parts and goes on, /big is
+// a long answer and /big-stream the long beginning of one that goes on; anything else is answered
+// with the target.
 class ToyApiServer : public Component {
  public:
   explicit ToyApiServer(Sightings* seen) : seen_(seen) {}
@@ -40,6 +44,11 @@ class ToyApiServer : public Component {
       env.outbox.Send(message.from, response);
       return;
     }
+    if (request.target() == "/big-stream") {
+      response.set_body(std::string(kBigBytes, 'x'));
+      env.outbox.Send(message.from, response);
+      return;
+    }
     if (request.target() == "/short-stream") {
       response.set_body("only");
       env.outbox.Send(message.from, response);
@@ -48,8 +57,9 @@ class ToyApiServer : public Component {
       env.outbox.Send(message.from, response);
       return;
     }
-    response.set_body(request.target() == "/echo" ? request.body()
-                                                  : "you asked " + request.target());
+    response.set_body(request.target() == "/echo"  ? request.body()
+                      : request.target() == "/big" ? std::string(kBigBytes, 'x')
+                                                   : "you asked " + request.target());
     response.set_last(true);
     env.outbox.Send(message.from, response);
   }
@@ -66,6 +76,7 @@ class HttpDoorTest : public testing::Test {
     ProcessRuntime::Options options;
     options.process = "master";
     options.http_listen = "127.0.0.1:0";
+    options.http_write_timeout = std::chrono::seconds(2);
     master_ = std::make_unique<ToyProcess>(options, "master/apiserver", &server_);
     EXPECT_TRUE(master_->Start().ok());
     client_ = std::make_unique<RawClient>(master_->addresses().http);
@@ -198,6 +209,49 @@ TEST_F(HttpDoorTest, AClientThatOnlyFinishedSendingStillGetsItsAnswer) {
   client_->Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
   client_->FinishSending();
   EXPECT_THAT(client_->ReadAll(), HasSubstr("you asked /a"));
+}
+
+TEST_F(HttpDoorTest, AClientThatOnlyFinishedSendingStillGetsItsLongAnswer) {
+  client_->Send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  client_->ReadUntil("\r\n\r\n");
+  client_->FinishSending();
+  RawClient other(master_->addresses().http);  // its answer comes after the door has seen the end
+  other.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  other.ReadUntil("you asked /a");
+  EXPECT_EQ(client_->ReadAll().size(), kBigBytes);
+}
+
+TEST_F(HttpDoorTest, AWatchWhoseClientLeavesIsCancelledAlsoWhenMoreWasSent) {
+  // Together with the request, or when the answer has begun.
+  client_->Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\nG");
+  client_->ReadUntil("second\r\n");
+  RawClient later(master_->addresses().http);
+  later.Send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  later.ReadUntil("second\r\n");
+  later.Send("G");
+  client_->Close();
+  later.Close();
+  EXPECT_TRUE(seen_.WaitForCount(bus::HTTP_CANCEL, 2));
+}
+
+TEST_F(HttpDoorTest, AClientThatBreaksOffBehindAPipelinedRequestIsToldToTheServer) {
+  client_->Send("GET /never HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(seen_.WaitForCount(bus::HTTP_REQUEST, 1));
+  client_->Reset();
+  EXPECT_TRUE(seen_.WaitForCount(bus::HTTP_CANCEL, 1));
+  EXPECT_EQ(seen_.Of(bus::HTTP_REQUEST).size(), 1u);
+}
+
+TEST_F(HttpDoorTest, AClientThatDoesNotReadItsAnswerLosesItsConnection) {
+  client_->Send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");  // a LIST
+  ASSERT_TRUE(seen_.WaitForCount(bus::HTTP_REQUEST, 1));
+  RawClient watch(master_->addresses().http);
+  watch.Send("GET /big-stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  ASSERT_TRUE(seen_.WaitForCount(bus::HTTP_REQUEST, 2));
+  // The first one's time is up no later than the second one's.
+  ASSERT_TRUE(seen_.WaitForCount(bus::HTTP_CANCEL, 1));
+  EXPECT_LT(client_->ReadAll().size(), kBigBytes);
+  EXPECT_LT(watch.ReadAll().size(), kBigBytes);
 }
 
 TEST_F(HttpDoorTest, AClientThatBreaksOffIsToldToTheServer) {

@@ -250,6 +250,11 @@ TEST_F(IptablesPartTest, NodePortsAreListenedOnUntilTheyAreGone) {
   busy.set_port(30080);
   busy.set_error("Address already in use");
   bus_.Send("node-1/door", "node-1/iptables", busy);
+  // kube-proxy is told, so that people are.
+  const auto told = bus_.Take<bus::ListenResult>();
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].first.to, "node-1/kube-proxy");
+  EXPECT_EQ(told[0].second.error(), "Address already in use");
   bus_.Pass(Iptables::kListenRetry);
   EXPECT_THAT(bus_.Take<bus::Listen>(), SizeIs(1));
   // More and more seldom: it may be another program's for good.
@@ -257,6 +262,15 @@ TEST_F(IptablesPartTest, NodePortsAreListenedOnUntilTheyAreGone) {
   bus_.Pass(Iptables::kListenRetry);
   EXPECT_THAT(bus_.Take<bus::Listen>(), IsEmpty());
   bus_.Pass(Iptables::kListenRetry);
+  EXPECT_THAT(bus_.Take<bus::Listen>(), SizeIs(1));
+  EXPECT_THAT(bus_.Take<bus::ListenResult>(), IsEmpty());  // once for all tries
+  // When it was listened on in between, it is news again.
+  bus::ListenResult free = busy;
+  free.clear_error();
+  bus_.Send("node-1/door", "node-1/iptables", free);
+  bus_.Send("node-1/door", "node-1/iptables", busy);
+  EXPECT_THAT(bus_.Take<bus::ListenResult>(), SizeIs(1));
+  bus_.Pass(Iptables::kListenRetryMax);
   EXPECT_THAT(bus_.Take<bus::Listen>(), SizeIs(1));
 
   bus::IptablesRestore restore;

@@ -7,7 +7,9 @@
 #include "messages/core/strings.h"
 #include "messages/proto/api.pb.h"
 #include "messages/proto/control.pb.h"
+#include "messages/proto/k8s/core_event.pb.h"
 #include "messages/proto/k8s/core_node.pb.h"
+#include "messages/proto/k8s/core_reference.pb.h"
 #include "messages/proto/k8s/core_service.pb.h"
 #include "messages/proto/k8s/discovery.pb.h"
 #include "messages/proto/k8s/meta.pb.h"
@@ -114,6 +116,21 @@ class KubeProxyTest : public testing::Test {
     EXPECT_EQ(results[0].second.number(), 9u);
     return results[0].second.healthy();
   }
+  // iptables could not listen on that port: the events that follow.
+  std::vector<k8s::core::v1::Event> Taken(uint32_t port, bus::Protocol protocol) {
+    bus::ListenResult result;
+    result.set_ip(Ipv4(127, 1, 0, 1).bits());
+    result.set_port(port);
+    result.set_protocol(protocol);
+    result.set_error("in use");
+    bus_.Send("node-1/iptables", "node-1/kube-proxy", result);
+    std::vector<k8s::core::v1::Event> events;
+    for (const auto& [message, request] : bus_.Take<bus::ApiRequest>()) {
+      EXPECT_EQ(message.to, "master/apiserver");
+      events.push_back(message.objects.at(0).As<k8s::core::v1::Event>());
+    }
+    return events;
+  }
   // A Service with one endpoint, in force; the messages so far are taken.
   void Begin() {
     Event(kServices, bus::WatchEvent::ADDED, Service());
@@ -130,6 +147,46 @@ class KubeProxyTest : public testing::Test {
   std::map<uint64_t, uint64_t> sequence_;
   uint64_t revision_ = 0;
 };
+
+TEST_F(KubeProxyTest, ANodePortThatIsTakenIsAnEventOfTheNode) {
+  Begin();
+  const auto events = Taken(30080, bus::TCP);
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].involved_object().kind(), "Node");
+  EXPECT_EQ(events[0].involved_object().name(), "node-1");
+  EXPECT_EQ(events[0].type(), "Warning");
+  EXPECT_EQ(events[0].reason(), "FailedToOpenPort");
+  EXPECT_EQ(events[0].message(),
+            "can't open port \"nodePort for ns1/svc1:p80\" (127.1.0.1:30080/tcp4), skipping it: "
+            "in use");
+  EXPECT_EQ(events[0].source().component(), "kube-proxy");
+  EXPECT_EQ(events[0].source().host(), "node-1");
+  // Another protocol's port of that number, or nobody's: of no Service.
+  EXPECT_THAT(Taken(30080, bus::UDP), IsEmpty());
+  EXPECT_THAT(Taken(30081, bus::TCP), IsEmpty());
+}
+
+TEST_F(KubeProxyTest, AHealthCheckPortThatIsTakenIsAnEventOfItsService) {
+  k8s::core::v1::Service local = Service().As<k8s::core::v1::Service>();
+  local.mutable_spec()->set_type("LoadBalancer");
+  local.mutable_spec()->set_external_traffic_policy("Local");
+  local.mutable_spec()->set_health_check_node_port(31234);
+  Event(kServices, bus::WatchEvent::ADDED, Finish(std::move(local), "ns1", "svc1"));
+  Event(kNodes, bus::WatchEvent::ADDED, Node(1));
+  SyncAll();
+  const auto events = Taken(31234, bus::TCP);
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].involved_object().kind(), "Service");
+  EXPECT_EQ(events[0].involved_object().namespace_(), "ns1");
+  EXPECT_EQ(events[0].involved_object().name(), "svc1");
+  EXPECT_EQ(events[0].reason(), "FailedToStartServiceHealthcheck");
+  EXPECT_EQ(events[0].message(),
+            "node node-1 failed to start healthcheck \"ns1/svc1\" on port 31234: in use");
+  const auto own = Taken(10256, bus::TCP);
+  ASSERT_THAT(own, SizeIs(1));
+  EXPECT_EQ(own[0].reason(), "FailedToStartProxierHealthcheck");
+  EXPECT_EQ(own[0].message(), "failed to start proxier healthz on 127.1.0.1:10256: in use");
+}
 
 TEST_F(KubeProxyTest, WaitsUntilItKnowsEverythingThenSendsItWhole) {
   Event(kServices, bus::WatchEvent::ADDED, Service());

@@ -244,6 +244,19 @@ TEST_F(KernelPodsTest, PartsOfTheNodeAnswerAtTheirPorts) {
   EXPECT_EQ(bus_.Take<bus::Listen>().at(0).second.port(), 10256u);
   OpenFlow("internet/10.77.0.9:40000", 3, "", 10256);
   EXPECT_EQ(bus_.Take<bus::FlowOpen>().at(0).first.to, kProxy);
+  // Another program has it: the part is told, once for all tries.
+  bus::ListenResult taken;
+  taken.set_port(10256);
+  taken.set_error("in use");
+  for (int i = 0; i < 2; ++i) {
+    bus_.Send(kDoor, kPart, taken);
+    bus_.Pass(PodLinks::kListenRetry);
+    EXPECT_THAT(bus_.Take<bus::Listen>(), SizeIs(1));
+  }
+  const auto told = bus_.Take<bus::ListenResult>();
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].first.to, kProxy);
+  EXPECT_EQ(told[0].second.port(), 10256u);
 }
 
 TEST_F(KernelPodsTest, TheEngineIsAskedAgainWhereItsPodsAre) {

@@ -69,6 +69,51 @@ TEST_F(KubeletProbes, AReadinessProbeDecidesReadyWithinTwoWrites) {
       Contains("Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503"));
 }
 
+// As upstream, which probes with every sync of the pod until the container is ready; a start brings
+// one within a second (prober_manager.go, UpdatePodStatus).
+TEST_F(KubeletProbes, ReadinessIsAskedAgainSoonAfterTheStart) {
+  k8s::core::v1::Pod pod = NodeWorld::MakePod("web", "kubemu/service", {"--ready-after", "500ms"});
+  auto* probe = pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe();
+  *probe = HttpProbe(8080, "/");
+  probe->set_period_seconds(60);
+  world_.AddPod(pod);
+  pod = NodeWorld::MakePod("slow", "kubemu/service", {"--ready-after", "1500ms"});
+  *pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe() = *probe;
+  world_.AddPod(pod);
+  // initialDelaySeconds hold for it too.
+  pod = NodeWorld::MakePod("delayed", "kubemu/service", {"--ready-after", "500ms"});
+  probe = pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe();
+  *probe = HttpProbe(8080, "/");
+  probe->set_period_seconds(60);
+  probe->set_initial_delay_seconds(10);
+  world_.AddPod(pod);
+  world_.Run(3s);
+  EXPECT_TRUE(Ready("default/web"));
+  EXPECT_FALSE(Ready("default/slow"));
+  EXPECT_FALSE(Ready("default/delayed"));
+  world_.Run(50s);
+  EXPECT_FALSE(Ready("default/slow"));  // once, not again and again
+  EXPECT_TRUE(Ready("default/delayed"));
+  world_.Run(10s);
+  EXPECT_TRUE(Ready("default/slow"));
+}
+
+TEST_F(KubeletProbes, ReadinessIsAskedWhenAnotherContainerOfThePodEnds) {
+  k8s::core::v1::Pod pod = NodeWorld::MakePod("web", "kubemu/service", {"--ready-after", "5s"});
+  auto* probe = pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe();
+  *probe = HttpProbe(8080, "/");
+  probe->set_period_seconds(60);
+  auto* other = pod.mutable_spec()->add_containers();
+  other->set_name("other");
+  other->set_image("busybox");
+  for (const char* word : {"sleep", "20"}) other->add_args(word);
+  world_.AddPod(pod);
+  world_.Run(19s);
+  EXPECT_FALSE(Ready("default/web"));
+  world_.Run(5s);
+  EXPECT_TRUE(Ready("default/web"));
+}
+
 TEST_F(KubeletProbes, ALivenessProbeRestartsTheContainer) {
   k8s::core::v1::Pod pod = NodeWorld::MakePod("web", "nginx");
   *pod.mutable_spec()->mutable_containers(0)->mutable_liveness_probe() = HttpProbe(80, "/healthz");

@@ -224,6 +224,7 @@ TEST_F(KubeProxyTest, ANodesHeartbeatIsNoWorkAndNobodysCause) {
   ASSERT_THAT(restores, SizeIs(1));
   Acknowledge(restores[0].second.revision());
   ASSERT_TRUE(proxy_.in_sync());
+  const Object again = Node(2, "again");
   bus::WatchEvent event;
   event.set_stream(kNodes);
   event.set_generation(generation_[kNodes]);
@@ -235,7 +236,7 @@ TEST_F(KubeProxyTest, ANodesHeartbeatIsNoWorkAndNobodysCause) {
   message.from = "master/apiserver";
   message.to = "node-1/kube-proxy";
   message.body = std::make_shared<const bus::WatchEvent>(event);
-  message.objects.push_back(Node(2, "again"));
+  message.objects.push_back(again);
   Random random(1);
   Outbox outbox("node-1/kube-proxy", Trace{});
   Env env{bus_.now, WallTime{}, random, outbox};

@@ -27,46 +27,57 @@ uint64_t ChainIndex::KeyOf(const Rule& rule) {
   return key;
 }
 
-void ChainIndex::BuildRuns() {
-  runs_.clear();
-  next_.clear();
+std::unique_ptr<const ChainIndex> ChainIndex::Of(const std::vector<Rule>& rules,
+                                                 const std::vector<const void*>& leads_to) {
+  if (rules.size() < kRunMin) return nullptr;
+  auto index = std::make_unique<ChainIndex>();
+  for (const Rule& rule : rules) index->keys_.push_back(KeyOf(rule));
+  index->BuildRuns(leads_to);
+  return index->runs_.empty() ? nullptr : std::move(index);
+}
+
+void ChainIndex::BuildRuns(const std::vector<const void*>& leads_to) {
   const uint32_t count = static_cast<uint32_t>(keys_.size());
   for (uint32_t begin = 0; begin < count;) {
     uint32_t end = begin;
     while (end < count && keys_[end] != kNoKey) ++end;
     if (end - begin >= kRunMin) {
       next_.resize(count, kNone);
-      Run run{begin, end, std::vector<uint32_t>(std::bit_ceil(2 * size_t{end - begin}), kNone)};
+      Run run{.begin = begin, .end = end};
+      run.slots.resize(std::bit_ceil(2 * size_t{end - begin}));
       // From the back, so that each key's list is in chain order.
-      for (uint32_t i = end; i > begin; --i) Insert(&run, i - 1);
+      for (uint32_t i = end; i > begin; --i) Insert(&run, i - 1, leads_to[i - 1]);
       runs_.push_back(std::move(run));
     }
     begin = std::max(end, begin + 1);
   }
-  if (runs_.empty()) keys_.clear();
 }
 
-const uint32_t* ChainIndex::SlotOf(const Run& run, uint64_t key) const {
+size_t ChainIndex::SlotOf(const Run& run, uint64_t key) {
   const size_t mask = run.slots.size() - 1;
   size_t slot = (key * 0x9e3779b97f4a7c15u) >> 32 & mask;
-  while (run.slots[slot] != kNone && keys_[run.slots[slot]] != key) slot = (slot + 1) & mask;
-  return &run.slots[slot];
+  while (run.slots[slot].first != kNone && run.slots[slot].key != key) slot = (slot + 1) & mask;
+  return slot;
 }
 
-void ChainIndex::Insert(Run* run, uint32_t position) {
-  const size_t slot = static_cast<size_t>(SlotOf(*run, keys_[position]) - run->slots.data());
-  next_[position] = run->slots[slot];
-  run->slots[slot] = position;
+void ChainIndex::Insert(Run* run, uint32_t position, const void* leads_to) {
+  const uint64_t key = keys_[position];
+  (IsForAny(key) ? run->any_address : run->one_address) = true;
+  Slot& slot = run->slots[SlotOf(*run, key)];
+  next_[position] = slot.first;
+  slot = {key, leads_to, position};
 }
 
 uint32_t ChainIndex::FirstAtOrAfter(const Run& run, uint64_t key, size_t from) const {
-  uint32_t position;
-  if (from > run.begin && keys_[from - 1] == key) {
-    position = next_[from - 1];  // the usual case: going on behind the last one found
-  } else {
-    position = *SlotOf(run, key);
-    while (position != kNone && position < from) position = next_[position];
+  if (IsForAny(key) ? !run.any_address : !run.one_address) return kNone;
+  // The usual case: going on behind the last one found.
+  if (from > run.begin && keys_[from - 1] == key) return next_[from - 1];
+  const Slot& slot = run.slots[SlotOf(run, key)];
+  for (size_t byte = 0; slot.leads_to != nullptr && byte < kAheadBytes; byte += 64) {
+    __builtin_prefetch(static_cast<const char*>(slot.leads_to) + byte);
   }
+  uint32_t position = slot.first;
+  while (position != kNone && position < from) position = next_[position];
   return position;
 }
 

@@ -2,6 +2,7 @@
 #define KUBEMU_NODE_IPTABLES_CHAIN_INDEX_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "node/iptables/rule.h"
@@ -18,13 +19,13 @@ class ChainIndex {
   // Shorter runs are faster read one by one.
   static constexpr size_t kRunMin = 8;
 
-  // The rule at position i of the chain is rules(i).
-  template <typename RuleAt>
-  void Build(size_t count, RuleAt rules) {
-    keys_.clear();
-    for (size_t i = 0; i < count; ++i) keys_.push_back(KeyOf(rules(i)));
-    BuildRuns();
-  }
+  // What Next begins to load of the place that the rule it found leads to.
+  static constexpr size_t kAheadBytes = 192;
+
+  // `leads_to` is by position: what is read first if that rule matches (null: nothing). Null if no
+  // run is long enough.
+  static std::unique_ptr<const ChainIndex> Of(const std::vector<Rule>& rules,
+                                              const std::vector<const void*>& leads_to);
 
   // The first position >= from whose rule has to be checked; count if there is none. `from` must
   // be 0 or one more than the position returned before.
@@ -33,10 +34,19 @@ class ChainIndex {
  private:
   static constexpr uint64_t kNoKey = 0;
   static constexpr uint32_t kNone = ~uint32_t{0};
+  // All that is needed of it in one place: a packet touches no other line of a table that fits into
+  // no cache.
+  struct Slot {
+    uint64_t key = kNoKey;
+    const void* leads_to = nullptr;
+    uint32_t first = kNone;  // position of the first rule with that key
+  };
   struct Run {
     uint32_t begin = 0;
     uint32_t end = 0;
-    std::vector<uint32_t> slots;  // open addressing; first position of each key
+    bool one_address = false;  // it has rules for one address
+    bool any_address = false;  // and such for any
+    std::vector<Slot> slots;   // open addressing
   };
 
   static uint64_t MakeKey(Protocol protocol, Ipv4 destination, uint16_t port) {
@@ -44,9 +54,10 @@ class ChainIndex {
            static_cast<uint64_t>(protocol);
   }
   static uint64_t KeyOf(const Rule& rule);
-  void BuildRuns();
-  void Insert(Run* run, uint32_t position);
-  const uint32_t* SlotOf(const Run& run, uint64_t key) const;
+  static bool IsForAny(uint64_t key) { return key >> 24 == 0; }
+  static size_t SlotOf(const Run& run, uint64_t key);
+  void BuildRuns(const std::vector<const void*>& leads_to);
+  void Insert(Run* run, uint32_t position, const void* leads_to);
   uint32_t FirstAtOrAfter(const Run& run, uint64_t key, size_t from) const;
 
   std::vector<uint64_t> keys_;  // by position; kNoKey: not indexable

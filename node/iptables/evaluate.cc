@@ -50,7 +50,7 @@ class Walk {
     Ruleset::Chain* chain = ruleset_.Builtin(table, hook);
     if (WalkChain(chain) == Next::kEnd) return verdict_.action == Verdict::Action::kAccept;
     Count(&chain->policy_counters);
-    Note(*chain, 0, nullptr, true, chain->policy_accept ? "policy ACCEPT" : "policy DROP");
+    Note(*chain, 0, true, chain->policy_accept ? "policy ACCEPT" : "policy DROP");
     if (!chain->policy_accept) Stop(Verdict::Action::kDrop, *chain, 0);
     return chain->policy_accept;
   }
@@ -59,44 +59,68 @@ class Walk {
   enum class Next { kNextRule, kReturn, kEnd };
 
   Next WalkChain(Ruleset::Chain* chain) {
-    const size_t count = chain->rules.size();
+    const size_t count = chain->count;
+    const ChainIndex* index = by_the_book_ ? nullptr : chain->index.get();
     for (size_t i = 0; i < count; ++i) {
-      if (!by_the_book_) {
-        i = chain->index.Next(i, packet_.protocol, packet_.destination, packet_.destination_port);
+      if (index != nullptr) {
+        i = index->Next(i, packet_.protocol, packet_.destination, packet_.destination_port);
         if (i >= count) break;
       }
       const Next next = TryRule(*chain, i);
       if (next != Next::kNextRule) return next;
     }
-    if (!chain->builtin) Note(*chain, 0, nullptr, true, "end of the chain: back to the caller");
+    if (!chain->builtin) Note(*chain, 0, true, "end of the chain: back to the caller");
     return Next::kReturn;
   }
 
   Next TryRule(Ruleset::Chain& chain, size_t i) {
-    Ruleset::LoadedRule& loaded = chain.rules[i];
-    if (by_the_book_ || !loaded.fast.usable()) return TryLongForm(chain, i, loaded);
+    Ruleset::LoadedRule& loaded = chain.loaded()[i];
+    if (by_the_book_ || !loaded.fast.usable()) return TryLongForm(chain, i);
     if (!loaded.fast.Matches(packet_, surroundings_.random)) return Next::kNextRule;
     Count(&loaded.counters);
-    return Act(chain, i, loaded);
+    return Act(chain, i);
   }
 
-  Next TryLongForm(Ruleset::Chain& chain, size_t i, Ruleset::LoadedRule& loaded) {
+  Next TryLongForm(Ruleset::Chain& chain, size_t i) {
     std::string why;
-    const bool matched = RuleMatches(loaded.rule, packet_, surroundings_, ruleset_.recent(),
+    const bool matched = RuleMatches(chain.rules[i], packet_, surroundings_, ruleset_.recent(),
                                      trace_ != nullptr ? &why : nullptr);
-    if (matched) Count(&loaded.counters);
-    Note(chain, i + 1, &loaded, matched, std::move(why));
-    return matched ? Act(chain, i, loaded) : Next::kNextRule;
+    if (matched) Count(&chain.loaded()[i].counters);
+    Note(chain, i + 1, matched, std::move(why));
+    return matched ? Act(chain, i) : Next::kNextRule;
   }
 
-  Next Act(const Ruleset::Chain& chain, size_t i, Ruleset::LoadedRule& loaded) {
-    if (loaded.jump != nullptr) {
-      return WalkChain(loaded.jump) == Next::kEnd ? Next::kEnd : Next::kNextRule;
+  Next Act(const Ruleset::Chain& chain, size_t i) {
+    using Kind = Ruleset::Action::Kind;
+    const Ruleset::Action& action = chain.loaded()[i].action;
+    switch (action.kind) {
+      case Kind::kNothing:
+        return Next::kNextRule;
+      case Kind::kJump:
+        LoadAhead(action.jump);
+        return WalkChain(action.jump) == Next::kEnd ? Next::kEnd : Next::kNextRule;
+      case Kind::kReturn:
+        return Next::kReturn;
+      case Kind::kAccept:
+        return Next::kEnd;
+      case Kind::kDnat:
+        Translate({action.ip, action.port});
+        return Next::kEnd;
+      case Kind::kOther:
+        break;
     }
-    const Target& target = loaded.rule.target;
-    if (std::holds_alternative<std::monostate>(target)) return Next::kNextRule;
-    if (std::holds_alternative<Return>(target)) return Next::kReturn;
-    if (std::holds_alternative<Accept>(target)) return Next::kEnd;
+    return ActOther(chain, i);
+  }
+
+  // A chain's rules together with what says how many they are.
+  static void LoadAhead(const Ruleset::Chain* chain) {
+    __builtin_prefetch(chain);
+    __builtin_prefetch(&chain->few[0]);
+    __builtin_prefetch(&chain->few[1]);
+  }
+
+  Next ActOther(const Ruleset::Chain& chain, size_t i) {
+    const Target& target = chain.rules[i].target;
     if (const auto* mark = std::get_if<SetMark>(&target)) {
       packet_.mark = (packet_.mark & ~mark->mask) ^ mark->value;
       return Next::kNextRule;
@@ -106,7 +130,6 @@ class Walk {
       verdict_.reject_with = reject->with;
       Stop(Verdict::Action::kReject, chain, i + 1);
     }
-    if (const auto* dnat = std::get_if<Dnat>(&target)) Translate(dnat->to);
     if (const auto* masquerade = std::get_if<Masquerade>(&target)) {
       verdict_.masquerade = true;
       verdict_.random_fully = masquerade->random_fully;
@@ -134,17 +157,18 @@ class Walk {
     counters->bytes += packet_.bytes;
   }
 
-  void Note(const Ruleset::Chain& chain, size_t number, const Ruleset::LoadedRule* loaded,
-            bool matched, std::string why) {
+  // `number` from 1; 0: it is not about a rule.
+  void Note(const Ruleset::Chain& chain, size_t number, bool matched, std::string why) {
     if (trace_ == nullptr) return;
-    trace_->push_back({.table = table_,
-                       .hook = hook_,
-                       .chain = chain.name,
-                       .rule_number = number,
-                       .rule = loaded != nullptr ? &loaded->rule : nullptr,
-                       .matched = matched,
-                       .counters = loaded != nullptr ? loaded->counters : chain.policy_counters,
-                       .why = std::move(why)});
+    trace_->push_back(
+        {.table = table_,
+         .hook = hook_,
+         .chain = chain.name,
+         .rule_number = number,
+         .rule = number != 0 ? &chain.rules[number - 1] : nullptr,
+         .matched = matched,
+         .counters = number != 0 ? chain.loaded()[number - 1].counters : chain.policy_counters,
+         .why = std::move(why)});
   }
 
   Ruleset& ruleset_;

@@ -15,8 +15,8 @@ void KeepForeignRules(const Ruleset& ruleset, RestoreInput* input) {
     for (const Ruleset::Chain* chain : ruleset.AllChains(update.table)) {
       if (chain->name.starts_with("KUBE-")) continue;
       std::vector<Rule> kept;
-      for (const Ruleset::LoadedRule& loaded : chain->rules) {
-        if (!chain->builtin || IsForeign(loaded.rule)) kept.push_back(loaded.rule);
+      for (const Rule& rule : chain->rules) {
+        if (!chain->builtin || IsForeign(rule)) kept.push_back(rule);
       }
       TableUpdate::Chain& target = update.Get(chain->name);
       if (chain->builtin) target.content.policy_accept = chain->policy_accept;

@@ -26,7 +26,7 @@ std::string RuleDetail(const Verdict& verdict, const iptables::Ruleset& ruleset)
   std::string text = StrCat("iptables: ", verdict.chain, " rule ", verdict.rule_number);
   const auto* chain = ruleset.Find(iptables::Table::kFilter, verdict.chain);
   if (chain == nullptr || verdict.rule_number == 0) return text;
-  const auto comment = iptables::RuleComment(chain->rules[verdict.rule_number - 1].rule);
+  const auto comment = iptables::RuleComment(chain->rules[verdict.rule_number - 1]);
   if (!comment.empty()) StrAppend(&text, " (", comment, ")");
   return text;
 }

@@ -1,6 +1,7 @@
 #include "node/iptables/ruleset.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "messages/core/check.h"
 #include "messages/core/strings.h"
@@ -13,8 +14,27 @@ absl::Status BadTable(Table table, const Parts&... parts) {
   return absl::InvalidArgumentError(StrCat("table ", TableName(table), ": ", parts...));
 }
 
-const RecentMatch* RecentOf(const Rule& rule, size_t i) {
-  return std::get_if<RecentMatch>(&rule.matches[i]);
+// Calls `each` with the name of every list that a rule's matches use.
+template <typename Each>
+void ForRecentLists(const std::vector<Rule>& rules, Each each) {
+  for (const Rule& rule : rules) {
+    for (const Match& match : rule.matches) {
+      if (const auto* recent = std::get_if<RecentMatch>(&match)) each(recent->name);
+    }
+  }
+}
+
+// Of a jump: without the chain.
+Ruleset::Action ActionOf(const Target& target) {
+  using Kind = Ruleset::Action::Kind;
+  if (std::holds_alternative<std::monostate>(target)) return {.kind = Kind::kNothing};
+  if (std::holds_alternative<Jump>(target)) return {.kind = Kind::kJump};
+  if (std::holds_alternative<Return>(target)) return {.kind = Kind::kReturn};
+  if (std::holds_alternative<Accept>(target)) return {.kind = Kind::kAccept};
+  if (const auto* dnat = std::get_if<Dnat>(&target)) {
+    return {.kind = Kind::kDnat, .port = dnat->to.port, .ip = dnat->to.ip};
+  }
+  return {.kind = Kind::kOther};
 }
 
 }  // namespace
@@ -22,8 +42,7 @@ const RecentMatch* RecentOf(const Rule& rule, size_t i) {
 Ruleset::Ruleset() {
   for (Table table : kAllTables) {
     for (std::string_view name : BuiltinChains(table)) {
-      auto chain = std::make_unique<Chain>();
-      chain->name = name;
+      ChainPtr chain = NewChain(name);
       chain->builtin = true;
       chains_[Index(table)].emplace(name, std::move(chain));
     }
@@ -31,6 +50,13 @@ Ruleset::Ruleset() {
       builtin_[Index(table)][i] = Find(table, HookName(static_cast<Hook>(i)));
     }
   }
+}
+
+Ruleset::ChainPtr Ruleset::NewChain(std::string_view name) {
+  ChainPtr chain(std::pmr::polymorphic_allocator<>(&pool_).new_object<Chain>(),
+                 Delete{&pool_});
+  chain->name = name;
+  return chain;
 }
 
 absl::Status Ruleset::Restore(RestoreInput input, bool noflush) {
@@ -85,18 +111,17 @@ absl::Status Ruleset::TakeChain(TableUpdate::Chain& update, Stage* stage) {
       return BadTable(stage->table, "chain ", name, " is not there; declare it with \":", name,
                       " - [0:0]\"");
     }
-    auto added = std::make_unique<Chain>();
-    added->name = name;
-    chain = added.get();
-    stage->added.emplace(name, std::move(added));
+    chain = stage->added.emplace(name, NewChain(name)).first->second.get();
   }
   if (update.content.policy_accept) stage->policies[name] = *update.content.policy_accept;
   if (builtin && !update.flush && update.content.rules.empty()) return absl::OkStatus();
-  const auto [rules, fresh] = stage->replaced.try_emplace(name);
+  const auto [it, fresh] = stage->replaced.try_emplace(name);
+  Rules& staged = it->second;
   const bool keeps = fresh && !update.flush && (builtin || !update.declared);
-  if (keeps) rules->second = chain->rules;
-  rules->second.reserve(rules->second.size() + update.content.rules.size());
-  for (Rule& rule : update.content.rules) rules->second.emplace_back().rule = std::move(rule);
+  if (keeps) staged = {chain->rules, {chain->loaded().begin(), chain->loaded().end()}};
+  staged.rules.reserve(staged.rules.size() + update.content.rules.size());
+  for (Rule& rule : update.content.rules) staged.rules.push_back(std::move(rule));
+  staged.loaded.resize(staged.rules.size());
   return absl::OkStatus();
 }
 
@@ -119,16 +144,18 @@ Ruleset::Chain* Ruleset::FindStaged(const Stage& stage, std::string_view name) {
 }
 
 absl::Status Ruleset::ResolveJumps(Stage* stage) {
-  for (auto& [name, rules] : stage->replaced) {
-    for (LoadedRule& loaded : rules) {
-      const auto* jump = std::get_if<Jump>(&loaded.rule.target);
+  for (auto& [name, staged] : stage->replaced) {
+    for (size_t i = 0; i < staged.rules.size(); ++i) {
+      Action& action = staged.loaded[i].action;
+      action = ActionOf(staged.rules[i].target);
+      const auto* jump = std::get_if<Jump>(&staged.rules[i].target);
       if (jump == nullptr) continue;
-      loaded.jump = FindStaged(*stage, jump->chain);
-      if (loaded.jump == nullptr) {
+      action.jump = FindStaged(*stage, jump->chain);
+      if (action.jump == nullptr) {
         return BadTable(stage->table, "chain ", name, " jumps to \"", jump->chain,
                         "\", which is neither a chain nor a supported target");
       }
-      if (loaded.jump->builtin) {
+      if (action.jump->builtin) {
         return BadTable(stage->table, "chain ", name, " jumps to the built-in chain ", jump->chain);
       }
     }
@@ -136,13 +163,24 @@ absl::Status Ruleset::ResolveJumps(Stage* stage) {
   return absl::OkStatus();
 }
 
+// A chain may go if all rules that jump to it go too.
 absl::Status Ruleset::CheckRemoved(const Stage& stage) {
+  if (stage.removed.empty()) return absl::OkStatus();
+  std::map<const Chain*, size_t> going;  // of a chain's references
+  const auto count = [&](std::string_view name) {
+    const Chain* chain = Find(stage.table, name);
+    if (chain == nullptr) return;
+    for (const LoadedRule& loaded : chain->loaded()) {
+      if (loaded.action.jump != nullptr) ++going[loaded.action.jump];
+    }
+  };
+  for (const auto& [name, rules] : stage.replaced) count(name);
+  for (const std::string& name : stage.removed) count(name);
   for (const std::string& name : stage.removed) {
     const Chain* chain = Find(stage.table, name);
-    for (const Chain* caller : chain->callers) {
-      if (stage.replaced.contains(caller->name) || stage.removed.contains(caller->name)) continue;
-      return BadTable(stage.table, "chain ", name, " cannot be deleted: other rules jump to it");
-    }
+    const auto it = going.find(chain);
+    if (chain->references == (it == going.end() ? 0 : it->second)) continue;
+    return BadTable(stage.table, "chain ", name, " cannot be deleted: other rules jump to it");
   }
   return absl::OkStatus();
 }
@@ -166,14 +204,15 @@ absl::Status Ruleset::Visit(const Stage& stage, Chain* chain, int depth) {
   chain->visited = epoch_;
   chain->height = -1;
   const auto staged = stage.replaced.find(chain->name);
-  const std::vector<LoadedRule>& rules =
-      staged != stage.replaced.end() ? staged->second : chain->rules;
+  const std::span<const LoadedRule> rules =
+      staged != stage.replaced.end() ? staged->second.loaded : std::as_const(*chain).loaded();
   int height = 0;
   for (const LoadedRule& loaded : rules) {
-    if (loaded.jump == nullptr) continue;
-    absl::Status status = Visit(stage, loaded.jump, depth + 1);
+    Chain* jump = loaded.action.jump;
+    if (jump == nullptr) continue;
+    absl::Status status = Visit(stage, jump, depth + 1);
     if (!status.ok()) return status;
-    height = std::max(height, loaded.jump->height + 1);
+    height = std::max(height, jump->height + 1);
   }
   if (height > kJumpDepthMax) {
     return BadTable(stage.table, "chain ", chain->name, " leads more than ", kJumpDepthMax,
@@ -192,26 +231,29 @@ void Ruleset::Apply(Stage stage) {
   for (const std::string& name : stage.removed) chains.erase(name);
 }
 
-void Ruleset::Replace(Chain* chain, std::vector<LoadedRule> rules) {
+void Ruleset::Replace(Chain* chain, Rules rules) {
   // The new references first: a list that old and new rules name is kept.
-  for (const LoadedRule& loaded : rules) {
-    for (size_t i = 0; i < loaded.rule.matches.size(); ++i) {
-      if (const RecentMatch* m = RecentOf(loaded.rule, i)) recent_.Reference(m->name);
-    }
+  ForRecentLists(rules.rules, [&](const std::string& name) { recent_.Reference(name); });
+  ForRecentLists(chain->rules, [&](const std::string& name) { recent_.Release(name); });
+  for (const LoadedRule& loaded : chain->loaded()) {
+    if (loaded.action.jump != nullptr) --loaded.action.jump->references;
   }
-  for (const LoadedRule& loaded : chain->rules) {
-    if (loaded.jump != nullptr) loaded.jump->callers.erase(chain);
-    for (size_t i = 0; i < loaded.rule.matches.size(); ++i) {
-      if (const RecentMatch* m = RecentOf(loaded.rule, i)) recent_.Release(m->name);
-    }
+  for (size_t i = 0; i < rules.rules.size(); ++i) {
+    LoadedRule& loaded = rules.loaded[i];
+    loaded.fast = FastRule::Of(rules.rules[i]);
+    if (loaded.action.jump != nullptr) ++loaded.action.jump->references;
   }
-  chain->rules = std::move(rules);
-  for (LoadedRule& loaded : chain->rules) {
-    loaded.fast = FastRule::Of(loaded.rule);
-    if (loaded.jump != nullptr) loaded.jump->callers.insert(chain);
+  chain->rules = std::move(rules.rules);
+  chain->count = static_cast<uint32_t>(chain->rules.size());
+  if (chain->count > Chain::kFewRules) {
+    chain->many = std::move(rules.loaded);
+  } else {
+    chain->many = {};
+    std::copy(rules.loaded.begin(), rules.loaded.end(), chain->few.begin());
   }
-  chain->index.Build(chain->rules.size(),
-                     [chain](size_t i) -> const Rule& { return chain->rules[i].rule; });
+  std::vector<const void*> leads_to;
+  for (const LoadedRule& loaded : chain->loaded()) leads_to.push_back(loaded.action.jump);
+  chain->index = ChainIndex::Of(chain->rules, leads_to);
 }
 
 Ruleset::Chain* Ruleset::Find(Table table, std::string_view name) {
@@ -246,11 +288,12 @@ std::string Ruleset::Save(Table table, bool with_counters) const {
               " [", chain->policy_counters.packets, ":", chain->policy_counters.bytes, "]\n");
   }
   for (const Chain* chain : order) {
-    for (const LoadedRule& loaded : chain->rules) {
+    for (size_t i = 0; i < chain->rules.size(); ++i) {
       if (with_counters) {
-        StrAppend(&text, "[", loaded.counters.packets, ":", loaded.counters.bytes, "] ");
+        const Counters& counters = chain->loaded()[i].counters;
+        StrAppend(&text, "[", counters.packets, ":", counters.bytes, "] ");
       }
-      const std::string rule = RuleText(loaded.rule);
+      const std::string rule = RuleText(chain->rules[i]);
       StrAppend(&text, "-A ", chain->name, rule.empty() ? "" : " ", rule, "\n");
     }
   }

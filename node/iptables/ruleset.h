@@ -4,7 +4,9 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "absl/status/status.h"
 #include "node/iptables/chain_index.h"
 #include "node/iptables/fast_rule.h"
+#include "node/iptables/huge_pages.h"
 #include "node/iptables/recent.h"
 #include "node/iptables/rule.h"
 #include "node/iptables/save_format.h"
@@ -20,29 +23,48 @@ namespace kubemu::iptables {
 
 // The rules of one node, loaded: jumps are pointers, long chains are indexed, every rule has its
 // counters. Changed only by Restore, whole or not at all.
+//
+// With many Services the rules fit into no cache, and a first packet's lookup costs as much as it
+// waits for lines. So what a packet touches is apart from the rest: one line of a rule, and a chain
+// with its few rules in one piece, so that a jump can ask for all of it at once.
 class Ruleset {
  public:
   struct Chain;
-  // What every packet that comes by has to touch stands in front, in a cache line of its own: with
-  // many Services the rules do not fit into any cache.
+  // What a rule does; kOther is read from Rule::target.
+  struct Action {
+    enum class Kind : uint8_t { kNothing, kJump, kReturn, kAccept, kDnat, kOther };
+    Kind kind = Kind::kNothing;
+    uint16_t port = 0;      // kDnat
+    Ipv4 ip{};              // kDnat
+    Chain* jump = nullptr;  // kJump
+  };
+  // A rule as packets see it; the whole of it is at the same position of Chain::rules.
   struct alignas(64) LoadedRule {
     FastRule fast{};
-    Chain* jump = nullptr;  // of a Jump target
+    Action action{};
     Counters counters{};
-    Rule rule{};
   };
-  struct Chain {
-    std::string name{};
+  static_assert(sizeof(LoadedRule) == 64);
+  struct alignas(64) Chain {
+    // A Service of three endpoints has a chain of four rules, an endpoint one of two.
+    static constexpr size_t kFewRules = 4;
+
+    // Its rules as packets see them; as many as `rules`.
+    std::span<LoadedRule> loaded() { return {count > kFewRules ? many.data() : few.data(), count}; }
+    std::span<const LoadedRule> loaded() const { return const_cast<Chain*>(this)->loaded(); }
+    std::vector<LoadedRule> many{};             // if there are more than kFewRules
+    std::unique_ptr<const ChainIndex> index{};  // null: not worth it
+    Counters policy_counters{};
+    uint32_t count = 0;
     bool builtin = false;
     bool policy_accept = true;  // built-in chains
-    std::vector<LoadedRule> rules{};
-    ChainIndex index{};
-    Counters policy_counters{};
-    std::set<const Chain*> callers{};  // for "may it go"; never iterated into an output
-    // Scratch of the loop check: which one it was seen by, and how deep its jumps go (-1: being
-    // looked at).
-    uint64_t visited = 0;
-    int height = 0;
+    std::array<LoadedRule, kFewRules> few{};
+    // What no packet looks at.
+    std::string name{};
+    std::vector<Rule> rules{};
+    uint32_t references = 0;  // rules that jump to it
+    uint32_t visited = 0;     // by which loop check it was seen
+    int height = 0;           // how deep its jumps go (-1: being looked at); of that check
   };
 
   // Chains may call each other this deep (the kernel's NFT_JUMP_STACK_SIZE).
@@ -78,12 +100,23 @@ class Ruleset {
   RecentLists& recent() { return recent_; }
 
  private:
-  using Chains = std::map<std::string, std::unique_ptr<Chain>, std::less<>>;
+  struct Delete {
+    std::pmr::memory_resource* pool;
+    void operator()(Chain* chain) const {
+      std::pmr::polymorphic_allocator<>(pool).delete_object(chain);
+    }
+  };
+  using ChainPtr = std::unique_ptr<Chain, Delete>;
+  using Chains = std::map<std::string, ChainPtr, std::less<>>;
+  struct Rules {
+    std::vector<Rule> rules{};
+    std::vector<LoadedRule> loaded{};
+  };
   // One table's change, worked out beside the loaded rules.
   struct Stage {
     Table table;
     Chains added;
-    std::map<std::string, std::vector<LoadedRule>, std::less<>> replaced{};  // by chain name
+    std::map<std::string, Rules, std::less<>> replaced{};  // by chain name
     std::map<std::string, bool> policies{};
     std::set<std::string, std::less<>> removed{};
   };
@@ -97,14 +130,17 @@ class Ruleset {
   absl::Status CheckRemoved(const Stage& stage);
   absl::Status CheckLoops(const Stage& stage);
   absl::Status Visit(const Stage& stage, Chain* chain, int depth);
+  ChainPtr NewChain(std::string_view name);
   Chain* FindStaged(const Stage& stage, std::string_view name);
   void Apply(Stage stage);
-  void Replace(Chain* chain, std::vector<LoadedRule> rules);
+  void Replace(Chain* chain, Rules rules);
 
+  HugePages huge_pages_;
+  std::pmr::unsynchronized_pool_resource pool_{&huge_pages_};  // of the chains
   std::array<Chains, 2> chains_;
   std::array<std::array<Chain*, kHookCount>, 2> builtin_{};
   RecentLists recent_;
-  uint64_t epoch_ = 0;
+  uint32_t epoch_ = 0;
 };
 
 }  // namespace kubemu::iptables

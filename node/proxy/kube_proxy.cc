@@ -49,6 +49,12 @@ void AddUdpServices(const std::string& service, const proxy::ServiceMap& map,
   }
 }
 
+// True if the node and its pods are still where they were.
+bool SamePlace(const Node& before, const Node& after) {
+  return InternalAddress(before) == InternalAddress(after) &&
+         before.spec().pod_cidr() == after.spec().pod_cidr();
+}
+
 }  // namespace
 
 KubeProxy::KubeProxy(Options options)
@@ -95,8 +101,7 @@ void KubeProxy::Receive(const Message& message, Env& env) {
     changed = true;
   }
   for (const Informer::Change& change : nodes_.Receive(message, env)) {
-    OnNode(change, env);
-    changed = network_changed_ = true;
+    if (OnNode(change, env)) changed = network_changed_ = true;
   }
   if (changed || Synced() != was_synced) Changed(message, env);
 }
@@ -133,7 +138,9 @@ void KubeProxy::OnSlice(const Informer::Change& change) {
   map_.SetSlice(change.key, service, std::move(endpoints));
 }
 
-void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
+bool KubeProxy::OnNode(const Informer::Change& change, Env& env) {
+  const bool moved = !change.before || !change.after ||
+                     !SamePlace(change.before.As<Node>(), change.after.As<Node>());
   if (change.key == node_ && change.after) {
     proxy::ProxyNode info = info_;
     const std::string* zone = FindEntry(change.after.meta().labels(), kZoneLabel);
@@ -141,22 +148,24 @@ void KubeProxy::OnNode(const Informer::Change& change, Env& env) {
     info.ip = InternalAddress(change.after.As<Node>()).value_or(Ipv4());
     // All nodes on one machine: their addresses are 127.1.0.x, and localnet only what is below.
     info.localnet = Ipv4Network(Ipv4(127, 0, 0, 0), info.ip.IsLoopback() ? 16 : 8);
-    if (info != info_) full_ = true;
+    const bool differs = info != info_;
+    if (differs) full_ = true;
     info_ = std::move(info);
     node_eligible_ = proxy::NodeEligible(change.after.As<Node>());
-    return;
+    return moved || differs;
   }
   if (!change.after) {
     endpoints_.erase(change.key);
-    return;
+    return moved;
   }
   const std::string* endpoint = FindEntry(change.after.meta().annotations(), kEndpointAnnotation);
-  if (endpoint == nullptr || endpoints_[change.key] == *endpoint) return;
+  if (endpoint == nullptr || endpoints_[change.key] == *endpoint) return moved;
   endpoints_[change.key] = *endpoint;
   bus::PeerEndpoint peer;
   peer.set_process(change.key);
   peer.set_endpoint(*endpoint);
   env.outbox.Send(node_ + "/bus", std::move(peer));
+  return moved;
 }
 
 void KubeProxy::Changed(const Message& message, Env& env) {

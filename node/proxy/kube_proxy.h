@@ -56,7 +56,8 @@ class KubeProxy : public Component {
  private:
   void OnService(const Informer::Change& change);
   void OnSlice(const Informer::Change& change);
-  void OnNode(const Informer::Change& change, Env& env);
+  // True if the network or the rules may follow it; a heartbeat is nothing of that kind.
+  bool OnNode(const Informer::Change& change, Env& env);
   void OnRestored(const Message& message, Env& env);
   void OnPortTaken(const Message& message, Env& env);
   void OnHealthCheck(const Message& message, Env& env);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -21,7 +22,8 @@
 namespace kubemu {
 namespace {
 
-constexpr auto kSettles = std::chrono::seconds(2);  // the last pod, and the journals
+constexpr auto kLookAgain = std::chrono::milliseconds(500);
+constexpr int kLooksMax = 40;  // for the last pod, and until the journals are written
 
 struct EndpointFlags {
   std::string api;
@@ -33,12 +35,14 @@ struct EndpointFlags {
   int pause_ms = 200;
 };
 
-// One pod on its way: its Ready is stored, each node's rules follow.
+// One pod on its way: its Ready is stored, each node hears of its slice, its rules follow.
 struct Journey {
+  uint64_t ready = 0;  // the watch event that told the EndpointSlice controller
   WallTime stored{};
   std::map<std::string, WallTime> slices;  // node: when it heard of the slice
   std::map<std::string, WallTime> rules;   // node: when its rules had it
 };
+using Journeys = std::map<std::string, Journey>;  // by pod
 
 double InMilliseconds(WallTime::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -53,59 +57,115 @@ std::string PostPod(std::string body, const std::string& name) {
                 body);
 }
 
-// All that follows from a pod's creation is one trace. The answer to its kubelet's last status
-// write leaves the master when that write is durable.
-std::map<uint64_t, Journey> ReadJourneys(const EndpointFlags& flags) {
-  MessageLog log;
-  JournalFiles files(flags.journal);
-  if (const absl::Status status = files.Read(&log); !status.ok()) {
-    FailLoad(std::string(status.message()));
-  }
-  const std::string answer = "200 pods default/" + flags.prefix;
-  std::map<uint64_t, Journey> journeys;
+// The node's changes of rules: when each was sent, and when it was applied (none: it was not).
+using Restores = std::map<std::string, std::map<WallTime, std::optional<WallTime>>>;
+
+Restores ReadRestores(MessageLog& log) {
+  Restores restores;
   for (const SeenMessage* message : log.Ordered()) {
-    if (message->kind == "ApiResponse" && message->what.starts_with(answer) &&
-        message->to.ends_with("/kubelet")) {
-      journeys[message->trace_id].stored = message->sent;
-    }
+    const std::string node(message->from.substr(0, message->from.find('/')));
+    if (message->kind == "IptablesRestore") restores[node].try_emplace(message->sent);
+    if (message->kind != "IptablesRestored" || message->what != "applied") continue;
+    const SeenMessage* restore = log.Find(message->cause);
+    if (restore != nullptr) restores[node][restore->sent] = message->sent;
   }
+  return restores;
+}
+
+// When the rules had what the node's kube-proxy heard at that time. What it hears in one turn goes
+// into one change, which has the trace of the first: so this is not asked of the trace.
+std::optional<WallTime> AppliedAfter(const Restores& restores, const std::string& node,
+                                     WallTime heard) {
+  const auto changes = restores.find(node);
+  if (changes == restores.end()) return std::nullopt;
+  for (auto it = changes->second.lower_bound(heard); it != changes->second.end(); ++it) {
+    if (it->second) return it->second;
+  }
+  return std::nullopt;
+}
+
+// The watch event of a pod that the EndpointSlice controller wrote this slice for; null: it was
+// something else. It has the time of the API server's turn that stored the pod, which begins before
+// the write is durable.
+const SeenMessage* PodBehind(const SeenMessage& slice, const MessageLog& log) {
+  const SeenMessage* write = log.Find(slice.cause);
+  const SeenMessage* pod = write == nullptr ? nullptr : log.Find(write->cause);
+  return pod != nullptr && pod->kind == "WatchEvent" ? pod : nullptr;
+}
+
+// A pod may be written several times on its way to Ready: the last that changed the slice counts.
+Journeys ReadJourneys(const std::string& prefix, MessageLog& log) {
+  const std::string pods = " pods default/" + prefix;
+  const Restores restores = ReadRestores(log);
+  Journeys journeys;
   for (const SeenMessage* message : log.Ordered()) {
-    const auto it = journeys.find(message->trace_id);
-    if (it == journeys.end() || message->sent < it->second.stored) continue;
-    if (message->kind == "IptablesRestored") {
-      it->second.rules.try_emplace(message->from, message->sent);
-    } else if (message->kind == "WatchEvent" && message->to.ends_with("/kube-proxy") &&
-               message->received != WallTime{}) {
-      it->second.slices.try_emplace(message->to, message->received);
+    if (message->kind != "WatchEvent" || message->received == WallTime{} ||
+        !message->to.ends_with("/kube-proxy") ||
+        message->what.find(" endpointslices ") == std::string::npos) {
+      continue;
     }
+    const SeenMessage* pod = PodBehind(*message, log);
+    if (pod == nullptr || pod->what.find(pods) == std::string::npos) continue;
+    Journey& journey = journeys[pod->what.substr(pod->what.rfind('/') + 1)];
+    if (journey.ready != pod->id) journey = {.ready = pod->id, .stored = pod->sent};
+    const std::string node = message->to.substr(0, message->to.find('/'));
+    journey.slices.try_emplace(node, message->received);
+    const auto applied = AppliedAfter(restores, node, message->received);
+    if (applied) journey.rules.try_emplace(node, *applied);
   }
   return journeys;
 }
 
-void Print(const EndpointFlags& flags) {
+// What is still missing; "" if nothing is. Two pods that became Ready in one moment can be in one
+// write of their slice, which is then the first one's: a few may be missing for that.
+std::string Missing(const EndpointFlags& flags, const Journeys& journeys) {
+  for (const auto& [pod, journey] : journeys) {
+    if (journey.rules.size() >= flags.nodes) continue;
+    return StrCat("of ", pod, " ", journey.slices.size(), " nodes heard, and ",
+                  journey.rules.size(), " have it in their rules");
+  }
+  if (journeys.size() * 10 >= flags.count * 9) return "";
+  return StrCat("only ", journeys.size(), " of ", flags.count, " pods came into a slice");
+}
+
+Journeys WaitForJourneys(const EndpointFlags& flags) {
+  MessageLog log;
+  JournalFiles files(flags.journal);
+  std::string missing;
+  for (int look = 0; look < kLooksMax; ++look) {
+    std::this_thread::sleep_for(kLookAgain);
+    if (const absl::Status status = files.Read(&log); !status.ok()) {
+      FailLoad(std::string(status.message()));
+    }
+    Journeys journeys = ReadJourneys(flags.prefix, log);
+    missing = Missing(flags, journeys);
+    if (missing.empty()) return journeys;
+  }
+  FailLoad(StrCat(missing, log.gaps() == 0 ? "" : " (the journals have gaps)"));
+}
+
+void Print(const Journeys& journeys) {
   std::vector<double> every;
   std::vector<double> last;
   std::vector<double> heard;
-  for (const auto& [trace, journey] : ReadJourneys(flags)) {
-    if (journey.rules.size() < flags.nodes) {
-      FailLoad(
-          StrCat("only ", journey.rules.size(), " nodes' rules followed from one of the pods"));
-    }
+  for (const auto& [pod, journey] : journeys) {
     double longest = 0;
     for (const auto& [node, at] : journey.rules) {
       every.push_back(InMilliseconds(at - journey.stored));
       longest = std::max(longest, every.back());
     }
     last.push_back(longest);
-    for (const auto& [node, at] : journey.slices)
+    for (const auto& [node, at] : journey.slices) {
       heard.push_back(InMilliseconds(at - journey.stored));
+    }
   }
-  if (every.empty() || heard.empty()) FailLoad("the journal has no such pods");
   std::printf(
-      "{\"rules\": %zu, \"heard_p50_ms\": %.2f, \"heard_p99_ms\": %.2f, \"p50_ms\": %.2f, "
-      "\"p99_ms\": %.2f, \"last_node_p50_ms\": %.2f, \"last_node_p99_ms\": %.2f}\n",
-      every.size(), Percentile(&heard, 0.5), Percentile(&heard, 0.99), Percentile(&every, 0.5),
-      Percentile(&every, 0.99), Percentile(&last, 0.5), Percentile(&last, 0.99));
+      "{\"pods\": %zu, \"rules\": %zu, \"heard_p50_ms\": %.2f, \"heard_p99_ms\": %.2f, "
+      "\"p50_ms\": %.2f, \"p99_ms\": %.2f, \"last_node_p50_ms\": %.2f, "
+      "\"last_node_p99_ms\": %.2f}\n",
+      journeys.size(), every.size(), Percentile(&heard, 0.5), Percentile(&heard, 0.99),
+      Percentile(&every, 0.5), Percentile(&every, 0.99), Percentile(&last, 0.5),
+      Percentile(&last, 0.99));
 }
 
 int Main(int argc, char** argv) {
@@ -128,8 +188,7 @@ int Main(int argc, char** argv) {
                 [&](size_t) { return PostPod(manifest.str(), StrCat(flags.prefix, i)); });
     std::this_thread::sleep_for(std::chrono::milliseconds(flags.pause_ms));
   }
-  std::this_thread::sleep_for(kSettles);
-  Print(flags);
+  Print(WaitForJourneys(flags));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 // here and in the kernel (iptables-nft's linear chains, an nftables verdict map). Prints one figure
 // per line: "name value".
 //   iptables_bench [--kernel-services N]     how many the kernel gets at most; 0: no kernel
+//                  [--services N...]         how many our rules are measured with
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -262,8 +263,11 @@ int Main(int argc, char** argv) {
   int kernel_services = 1000;
   app.add_option("--kernel-services", kernel_services, "how many the kernel gets at most")
       ->capture_default_str();
+  std::vector<int> ours = {100, 1000, 10000};
+  app.add_option("--services", ours, "how many Services our rules are measured with")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  for (const int services : {100, 1000, 10000}) BenchOurs(services);
+  for (const int services : ours) BenchOurs(services);
   for (const int services : {100, 1000, 5000}) {
     if (services <= kernel_services) BenchKernel(services);
   }

@@ -214,8 +214,8 @@ std::map<std::string, std::string> KernelClusterTest::Chains(const std::string& 
     for (const auto* chain : ruleset.AllChains(table)) {
       std::string& rules =
           chains[StrCat(table == iptables::Table::kNat ? "nat " : "filter ", chain->name)];
-      for (const auto& loaded : chain->rules) {
-        StrAppend(&rules, iptables::RuleText(loaded.rule), "\n");
+      for (const auto& rule : chain->rules) {
+        StrAppend(&rules, iptables::RuleText(rule), "\n");
       }
       if (chain->builtin && rules.empty()) {
         chains.erase(StrCat(table == iptables::Table::kNat ? "nat " : "filter ", chain->name));

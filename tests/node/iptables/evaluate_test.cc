@@ -178,7 +178,7 @@ TEST_F(EvaluateTest, IndexAndLinearReadingAgree) {
       }
     }
     // Both ways counted the same rules.
-    for (const Ruleset::LoadedRule& rule : ruleset_.Find(Table::kFilter, "INPUT")->rules) {
+    for (const Ruleset::LoadedRule& rule : ruleset_.Find(Table::kFilter, "INPUT")->loaded()) {
       EXPECT_EQ(rule.counters.packets % 2, 0u);
     }
   }
@@ -198,7 +198,14 @@ TEST(FastRule, SaysTheSameAsTheWholeRule) {
     if (random.Chance(0.5)) StrAppend(&text, "-d 10.0.1.", random.Uniform(4), " ");
     if (random.Chance(0.6)) StrAppend(&text, random.Chance(0.5) ? "-p tcp " : "-p udp -m udp ");
     if (random.Chance(0.3)) text += "-m comment --comment x ";
-    if (random.Chance(0.2)) text += "-m mark --mark 0x1 ";
+    if (random.Chance(0.4)) {
+      StrAppend(&text, "-m mark ", random.Chance(0.4) ? "! " : "", "--mark ", random.Uniform(3),
+                random.Chance(0.5) ? "/1 " : " ");
+    }
+    if (random.Chance(0.4)) {
+      StrAppend(&text, "-m conntrack ", random.Chance(0.4) ? "! " : "", "--ctstate ",
+                random.Chance(0.5) ? "NEW,DNAT " : "ESTABLISHED ");
+    }
     if (text.find("-p ") != std::string::npos && random.Chance(0.6)) {
       StrAppend(&text, random.Chance(0.2) ? "! " : "", "--dport ", 80 + random.Uniform(3));
     }
@@ -212,6 +219,8 @@ TEST(FastRule, SaysTheSameAsTheWholeRule) {
     packet.source = Ipv4(10, 0, 0, static_cast<uint8_t>(random.Uniform(6)));
     packet.destination = Ipv4(10, 0, 1, static_cast<uint8_t>(random.Uniform(4)));
     packet.destination_port = static_cast<uint16_t>(80 + random.Uniform(3));
+    packet.mark = static_cast<uint32_t>(random.Uniform(4));
+    packet.ct_state = random.Chance(0.5) ? kCtNew : kCtEstablished | kCtDnat;
     RecentLists recent;
     EXPECT_EQ(fast.Matches(packet, random),
               RuleMatches(*rule, packet, {nothing, random, Time{}}, recent, nullptr))
@@ -235,6 +244,12 @@ TEST(FastRule, DrawsAsOftenAsTheWholeRule) {
               RuleMatches(rule, packet, {nothing, two, Time{}}, recent, nullptr));
   }
   EXPECT_EQ(one.Next(), two.Next());
+  // Behind a draw nothing is asked: it would have to fail without one.
+  EXPECT_FALSE(FastRule::Of(ParseRule("-m statistic --mode random --probability 0.3 -m mark "
+                                      "--mark 0x1")
+                                .value())
+                   .usable());
+  EXPECT_FALSE(FastRule::Of(ParseRule("-m mark --mark 1/1 -m mark --mark 2/2").value()).usable());
   EXPECT_FALSE(FastRule::Of(ParseRule("-m recent --set").value()).usable());
   EXPECT_FALSE(FastRule::Of(ParseRule("! -p tcp").value()).usable());
 }

@@ -272,6 +272,41 @@ TEST_F(KubeProxyTest, ANodesHeartbeatChangesNothing) {
   EXPECT_THAT(bus_.Take<bus::PeerEndpoint>(), IsEmpty());
 }
 
+// 100 nodes' heartbeats must not cost each node 100 looks at the whole network, nor be what a change
+// of rules in the same turn is traced back to.
+TEST_F(KubeProxyTest, ANodesHeartbeatIsNoWorkAndNobodysCause) {
+  Begin();
+  Event(kNodes, bus::WatchEvent::ADDED, Node(2));
+  const auto restores = Restores();
+  ASSERT_THAT(restores, SizeIs(1));
+  Acknowledge(restores[0].second.revision());
+  ASSERT_TRUE(proxy_.in_sync());
+  const Object again = Node(2, "again");
+  bus::WatchEvent event;
+  event.set_stream(kNodes);
+  event.set_generation(generation_[kNodes]);
+  event.set_sequence(++sequence_[kNodes]);
+  event.set_type(bus::WatchEvent::MODIFIED);
+  event.set_revision(++revision_);
+  Message message;
+  message.kind = bus::WATCH_EVENT;
+  message.from = "master/apiserver";
+  message.to = "node-1/kube-proxy";
+  message.body = std::make_shared<const bus::WatchEvent>(event);
+  message.objects.push_back(again);
+  Random random(1);
+  Outbox outbox("node-1/kube-proxy", Trace{});
+  Env env{bus_.now, WallTime{}, random, outbox};
+  proxy_.Receive(message, env);
+  EXPECT_TRUE(proxy_.in_sync());  // no turn is asked for
+  k8s::core::v1::Node moved = Node(2).As<k8s::core::v1::Node>();
+  moved.mutable_spec()->set_pod_cidr("10.244.9.0/24");
+  Event(kNodes, bus::WatchEvent::MODIFIED, Finish(std::move(moved), "", "node-2"));
+  const auto after = Restores();
+  ASSERT_THAT(after, SizeIs(1));
+  EXPECT_EQ(after[0].second.network().peers(0).pod_cidr(), "10.244.9.0/24");
+}
+
 TEST_F(KubeProxyTest, IsHealthyOnceItsRulesAreInForce) {
   EXPECT_FALSE(Healthy());
   Begin();

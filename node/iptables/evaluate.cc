@@ -69,7 +69,9 @@ class Walk {
       const Next next = TryRule(*chain, i);
       if (next != Next::kNextRule) return next;
     }
-    if (!chain->builtin) Note(*chain, 0, true, "end of the chain: back to the caller");
+    if (trace_ != nullptr && !chain->builtin) {
+      Note(*chain, 0, true, "end of the chain: back to the caller");
+    }
     return Next::kReturn;
   }
 

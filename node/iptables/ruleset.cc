@@ -53,8 +53,7 @@ Ruleset::Ruleset() {
 }
 
 Ruleset::ChainPtr Ruleset::NewChain(std::string_view name) {
-  ChainPtr chain(std::pmr::polymorphic_allocator<>(&pool_).new_object<Chain>(),
-                 Delete{&pool_});
+  ChainPtr chain(std::pmr::polymorphic_allocator<>(&pool_).new_object<Chain>(), Delete{&pool_});
   chain->name = name;
   return chain;
 }

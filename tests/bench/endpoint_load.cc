@@ -23,7 +23,8 @@ namespace kubemu {
 namespace {
 
 constexpr auto kLookAgain = std::chrono::milliseconds(500);
-constexpr int kLooksMax = 40;  // for the last pod, and until the journals are written
+constexpr int kLooksMax = 40;   // for the last pod, and until the journals are written
+constexpr int kLooksAlike = 4;  // until it is believed that no more pods come
 
 struct EndpointFlags {
   std::string api;
@@ -132,6 +133,8 @@ Journeys WaitForJourneys(const EndpointFlags& flags) {
   MessageLog log;
   JournalFiles files(flags.journal);
   std::string missing;
+  size_t pods = 0;
+  int alike = 0;
   for (int look = 0; look < kLooksMax; ++look) {
     std::this_thread::sleep_for(kLookAgain);
     if (const absl::Status status = files.Read(&log); !status.ok()) {
@@ -139,7 +142,9 @@ Journeys WaitForJourneys(const EndpointFlags& flags) {
     }
     Journeys journeys = ReadJourneys(flags.prefix, log);
     missing = Missing(flags, journeys);
-    if (missing.empty()) return journeys;
+    alike = journeys.size() == pods ? alike + 1 : 0;
+    pods = journeys.size();
+    if (missing.empty() && (pods == flags.count || alike >= kLooksAlike)) return journeys;
   }
   FailLoad(StrCat(missing, log.gaps() == 0 ? "" : " (the journals have gaps)"));
 }

@@ -272,8 +272,8 @@ TEST_F(KubeProxyTest, ANodesHeartbeatChangesNothing) {
   EXPECT_THAT(bus_.Take<bus::PeerEndpoint>(), IsEmpty());
 }
 
-// 100 nodes' heartbeats must not cost each node 100 looks at the whole network, nor be what a change
-// of rules in the same turn is traced back to.
+// 100 nodes' heartbeats must not cost each node 100 looks at the whole network, nor be what a
+// change of rules in the same turn is traced back to.
 TEST_F(KubeProxyTest, ANodesHeartbeatIsNoWorkAndNobodysCause) {
   Begin();
   Event(kNodes, bus::WatchEvent::ADDED, Node(2));

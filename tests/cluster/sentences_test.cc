@@ -80,12 +80,19 @@ std::string ReadyReason(Cluster& cluster, const std::string& node) {
 TEST(Sentence01, AMachineJoinsAndBecomesReady) {
   Cluster cluster({"--nodes", "2"});
   EXPECT_EQ(ReadyReason(cluster, "node-1"), "True/KubeletReady/kubelet is posting ready status");
+  // It asks its engine and registers at the same time; what it reports needs both.
+  const Hop report = {"node-1/kubelet", "master/apiserver", "ApiRequest",
+                      "UPDATE nodes/status node-1"};
   EXPECT_TRUE(cluster.EventuallySaw({
       {"node-1/kubelet", "node-1/engine", "EngineStatusRequest", ""},
       {"node-1/engine", "node-1/kubelet", "EngineStatus", ""},
+      report,
+  }));
+  EXPECT_TRUE(cluster.EventuallySaw({
       {"node-1/kubelet", "master/apiserver", "ApiRequest", "CREATE nodes node-1"},
       {"master/apiserver", "master/store", "StoreTxn", "nodes/node-1"},
-      {"node-1/kubelet", "master/apiserver", "ApiRequest", "UPDATE nodes/status node-1"},
+      {"master/apiserver", "node-1/kubelet", "ApiResponse", "201 nodes node-1"},
+      report,
   }));
 }
 

@@ -129,7 +129,9 @@ TEST(MasterKill, EveryAcknowledgedWriteSurvivesKillsUnderWriteLoad) {
     const uint64_t before = Total(writers);
     ASSERT_TRUE(Eventually([&] { return Total(writers) >= before + kWritesBeforeAKill; }));
     cluster.Signal("master", SIGKILL);
-    ASSERT_EQ(cluster.Kubemu("up").code, 0);
+    ASSERT_TRUE(Eventually([&] { return cluster.State("master") == "gone"; }));
+    const CommandResult up = cluster.Kubemu("up");
+    ASSERT_EQ(up.code, 0) << kill << ": " << up.err;
   }
   int unanswered = 0;
   for (const auto& writer : writers) {

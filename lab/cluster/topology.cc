@@ -112,7 +112,10 @@ uint64_t ProcessStartTime(pid_t pid) {
 std::string ClusterProcess::State() const {
   if (pid <= 0 || ProcessStartTime(pid) != start_time) return "gone";
   const std::string state = StatField(pid, 3);
-  if (state.empty() || state == "Z" || state == "X") return "gone";
+  // Its sockets and files are there until the last of its threads has ended, after the first one.
+  int threads = 0;
+  const bool ending = state == "Z" && ParseInteger(StatField(pid, 20), &threads) && threads > 1;
+  if (!ending && (state.empty() || state == "Z" || state == "X")) return "gone";
   return state == "T" || state == "t" ? "stopped" : "running";
 }
 

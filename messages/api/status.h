@@ -55,11 +55,11 @@ Status ResourceVersionTooOld(uint64_t requested, uint64_t oldest);  // 410
 Status RequestEntityTooLarge(std::string_view message);             // 413
 Status UnsupportedMediaType(std::string_view message);              // 415
 // `kind` is the Kind ("Deployment"), errors is not empty.
-Status Invalid(std::string_view group, std::string_view kind,           // 422
-               std::string_view name, const FieldErrorList& errors);    //
-Status TooManyRequests(std::string_view message,                        // 429
-                       int32_t retry_after_seconds);                    //
-Status InternalError(std::string_view what);                            // 500
+Status Invalid(std::string_view group, std::string_view kind,         // 422
+               std::string_view name, const FieldErrorList& errors);  //
+Status TooManyRequests(std::string_view message,                      // 429
+                       int32_t retry_after_seconds);                  //
+Status InternalError(std::string_view what);                          // 500
 // An error for which upstream has no class: the text alone, without a reason.
 Status Unclassified(std::string_view message);                          // 500
 Status ServiceUnavailable(std::string_view message);                    // 503

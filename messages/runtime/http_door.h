@@ -43,9 +43,11 @@ class HttpDoor {
   static constexpr std::chrono::milliseconds kSweepInterval{1000};
 
   // Errors as ListenOn's. `handler` is the part that answers. `host` is not owned.
-  static absl::StatusOr<std::unique_ptr<HttpDoor>> Listen(
-      SocketAddress address, bool insecure, std::string handler,
-      std::chrono::milliseconds write_timeout, RuntimeHost* host, boost::asio::io_context& io);
+  static absl::StatusOr<std::unique_ptr<HttpDoor>> Listen(SocketAddress address, bool insecure,
+                                                          std::string handler,
+                                                          std::chrono::milliseconds write_timeout,
+                                                          RuntimeHost* host,
+                                                          boost::asio::io_context& io);
   ~HttpDoor();
   HttpDoor(const HttpDoor&) = delete;
   HttpDoor& operator=(const HttpDoor&) = delete;

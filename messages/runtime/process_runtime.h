@@ -39,9 +39,9 @@ class ProcessRuntime {
     std::string http_listen;  // "127.0.0.1:6443": opens the HTTP door; "": none
     std::string http_handler = "master/apiserver";  // the part that answers there
     std::chrono::milliseconds http_write_timeout = HttpDoor::kWriteTimeout;
-    std::string journal_directory;                  // "": no journal
-    bool insecure = false;                          // other than loopback addresses are allowed
-    bool small_memory = false;  // gives memory back whenever a burst of work is over (nodes)
+    std::string journal_directory;  // "": no journal
+    bool insecure = false;          // other than loopback addresses are allowed
+    bool small_memory = false;      // gives memory back whenever a burst of work is over (nodes)
     int parent_fd = -1;  // ends when this descriptor is at its end, unless a byte came before it
     // Programs that parts may run (RunCommand), as CommandDoor::FindPrograms gives them; with none
     // there is no command door, and no network namespaces either.

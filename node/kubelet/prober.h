@@ -17,8 +17,9 @@ namespace kubemu {
 
 // The probes of one running container (pkg/kubelet/prober): first after initialDelaySeconds, then
 // every periodSeconds; readiness that has not come yet also with a sync of the pod. HTTP, TCP and
-// gRPC are connections of the node's own; a command is asked of the pod. Readiness begins as failed,
-// liveness as passed; both wait for the startup probe. A failure is recorded as event Unhealthy.
+// gRPC are connections of the node's own; a command is asked of the pod. Readiness begins as
+// failed, liveness as passed; both wait for the startup probe. A failure is recorded as event
+// Unhealthy.
 class Prober {
  public:
   // How long a sync of a pod waits for news of its containers (pkg/kubelet/kubelet.go,

@@ -13,10 +13,10 @@ void AddNodePorts(const ServiceMap& services, Protocol protocol, const SocketAdd
   for (const auto& [service, ports] : services.services()) {
     for (const auto& [name, info] : ports) {
       if (name.protocol != protocol || info.node_port != address.port) continue;
-      conflicts->push_back({"", "FailedToOpenPort",
-                            StrCat("can't open port \"nodePort for ", name.ToString(), "\" (",
-                                   address.ToString(), "/", ProtocolText(protocol),
-                                   "4), skipping it: ", error)});
+      conflicts->push_back(
+          {"", "FailedToOpenPort",
+           StrCat("can't open port \"nodePort for ", name.ToString(), "\" (", address.ToString(),
+                  "/", ProtocolText(protocol), "4), skipping it: ", error)});
     }
   }
 }
@@ -33,9 +33,9 @@ std::vector<PortConflict> PortConflicts(const ServiceMap& services, const std::s
     return conflicts;
   }
   if (port == kHealthzPort) {
-    conflicts.push_back({"", "FailedToStartProxierHealthcheck",
-                         StrCat("failed to start proxier healthz on ", address.ToString(), ": ",
-                                result.error())});
+    conflicts.push_back(
+        {"", "FailedToStartProxierHealthcheck",
+         StrCat("failed to start proxier healthz on ", address.ToString(), ": ", result.error())});
   }
   const std::map<uint16_t, std::string> health = HealthCheckPorts(services);
   if (const auto it = health.find(port); it != health.end()) {

@@ -66,6 +66,7 @@ TEST(BadLuck, AcknowledgedWritesSurviveKillsOfTheMaster) {
       }
     }
     cluster.Signal("master", SIGKILL);
+    ASSERT_TRUE(Eventually([&] { return cluster.State("master") == "gone"; }));
     ASSERT_EQ(cluster.Kubemu("up").code, 0);
     const std::string stored = cluster.Get("configmaps", "{.items[*].metadata.name}") + " ";
     for (const std::string& name : acknowledged) EXPECT_THAT(stored, HasSubstr(name + " "));

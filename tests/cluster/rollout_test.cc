@@ -9,10 +9,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/cluster/cluster.h"
 #include "tests/cluster/keep_alive_load.h"
@@ -68,6 +73,9 @@ spec:
 
 class Rollout : public testing::Test {
  protected:
+  explicit Rollout(std::vector<std::string> up_flags = {"--nodes", "3"})
+      : cluster_(std::move(up_flags)) {}
+
   void Start(const std::string& manifest) {
     cluster_.Apply(manifest);
     ASSERT_TRUE(cluster_.RolledOut("shop"));
@@ -94,7 +102,7 @@ class Rollout : public testing::Test {
     std::printf("%s\n", report.ToString().c_str());
   }
 
-  Cluster cluster_{{"--nodes", "3"}};
+  Cluster cluster_;
   std::string ip_;
 };
 
@@ -109,8 +117,7 @@ TEST_F(Rollout, NobodyNoticesTheUpdateOfNginx) {
   RestartUnderLoad();
 }
 
-// With policy Local a connection is on one node from lb to its pod. (With Cluster the other nodes
-// would send a part of theirs to the dead node's pods until the master misses it, as anywhere.)
+// With policy Local a connection is on one node from lb to its pod.
 TEST_F(Rollout, AKilledNodeTakesOnlyWhatWasOnIt) {
   Start(Shop("image: kubemu/service", 8080, "Local", "{sleep: {seconds: 1}}"));
   const std::string victim = cluster_.Get("pods -l app=shop", "{.items[0].spec.nodeName}");
@@ -132,6 +139,63 @@ TEST_F(Rollout, AKilledNodeTakesOnlyWhatWasOnIt) {
     EXPECT_LE(failure.at, ejected) << failure.why;
   }
   EXPECT_LE(report.failures.size(), static_cast<size_t>(kConnections));
+}
+
+class FastRollout : public Rollout {
+ protected:
+  FastRollout() : Rollout({"--nodes", "3", "--time-scale", "10"}) {}
+
+  // True once the rules of `node` lead to none of these addresses.
+  bool RulesForgot(const std::string& node, const std::vector<std::string>& ips) {
+    const CommandResult rules = cluster_.Kubemu("iptables save " + node);
+    if (rules.code != 0 || rules.out.find("KUBE-SEP-") == std::string::npos) return false;
+    return std::none_of(ips.begin(), ips.end(), [&](const std::string& ip) {
+      return rules.out.find("--to-destination " + ip + ":") != std::string::npos;
+    });
+  }
+};
+
+// With policy Cluster the other nodes send a part of theirs to the dead node's pods until the
+// master misses it (the node is NotReady, its pods leave the EndpointSlices), as anywhere. Not
+// longer.
+TEST_F(FastRollout, NoRequestFailsOnceAKilledNodesEndpointsAreGone) {
+  Start(Shop("image: kubemu/service", 8080, "Cluster", "{sleep: {seconds: 1}}"));
+  const std::string victim = cluster_.Get("pods -l app=shop", "{.items[0].spec.nodeName}");
+  std::istringstream words(cluster_.Get("pods -l app=shop --field-selector spec.nodeName=" + victim,
+                                        "{.items[*].status.podIP}"));
+  const std::vector<std::string> ips{std::istream_iterator<std::string>(words), {}};
+  ASSERT_FALSE(ips.empty());
+  std::vector<std::string> others = {"node-1", "node-2", "node-3"};
+  std::erase(others, victim);
+  KeepAliveLoad load(ip_, 80, kConnections, kPause);
+  ASSERT_TRUE(Eventually([&] { return load.Now().answered > 1000; }));
+  ASSERT_GT(load.Now().by_node[victim], 0u);
+  ASSERT_EQ(load.Now().failures.size(), 0u) << load.Now().ToString();
+  for (const std::string& node : others) ASSERT_FALSE(RulesForgot(node, ips));
+  cluster_.Signal(victim, SIGKILL);
+  ASSERT_TRUE(
+      Eventually([&] { return RulesForgot(others[0], ips) && RulesForgot(others[1], ips); }, 60));
+  const Clock::time_point gone = Clock::now();
+  const KeepAliveLoad::Report then = load.Now();
+  ASSERT_LT(then.failures.size(), KeepAliveLoad::kFailuresMax);  // later ones would not be kept
+  EXPECT_EQ(cluster_.Get("node " + victim, "{.status.conditions[?(@.type==\"Ready\")].status}"),
+            "Unknown");
+  // Kept connections have their pod already; new ones get one by the rules of now.
+  KeepAliveLoad fresh(ip_, 80, kConnections, kPause);
+  EXPECT_TRUE(Eventually(
+      [&] { return load.Now().answered > then.answered + 3000 && fresh.Now().answered > 3000; },
+      60));
+  const KeepAliveLoad::Report report = load.Stop();
+  const KeepAliveLoad::Report of_fresh = fresh.Stop();
+  std::printf("until the endpoints were gone: %s\nin the end: %s\n", then.ToString().c_str(),
+              report.ToString().c_str());
+  for (const KeepAliveLoad::Failure& failure : report.failures) {
+    EXPECT_LE(failure.at, gone) << failure.why << " " << failure.node;
+  }
+  EXPECT_EQ(of_fresh.failures.size(), 0u) << of_fresh.ToString();
+  // All that came since was answered by the nodes that are left.
+  EXPECT_EQ(report.by_node.at(victim), then.by_node.at(victim));
+  EXPECT_FALSE(of_fresh.by_node.contains(victim));
 }
 
 // A raw connection to the load balancer that has got one answer.

@@ -270,6 +270,19 @@ TEST(Sentence05, IptablesDecidesWhichPodGetsARequest) {
     if (!answer.empty()) answers.insert(answer);
     return answers.size() == 4;
   }));
+  // It was node-1's iptables that chose, each time: for a pod here, or for one of the other node.
+  for (const std::string& pod :
+       Words(cluster.Get("pods -l app=web", "{.items[*].metadata.name}"))) {
+    const std::string node = cluster.Get("pod " + pod, "{.spec.nodeName}");
+    const std::string at = cluster.Get("pod " + pod, "{.status.podIP}") + ":80";
+    const std::string of_the_pod = node + "/pod/default/" + pod;
+    std::vector<Hop> hops = {{"internet", "node-1/iptables", "FlowOpen", ":30080"}};
+    if (node != "node-1") hops.push_back({"node-1/iptables", node + "/iptables", "FlowOpen", at});
+    hops.push_back({node + "/iptables", of_the_pod, "FlowOpen", at});
+    EXPECT_TRUE(cluster.EventuallySaw(hops)) << pod;
+    if (node == "node-1") continue;
+    EXPECT_EQ(cluster.Count({"internet", node + "/iptables", "", ""}), 0);
+  }
 }
 
 // 6. "Containers of one pod talk over localhost:port; another pod's localhost is out of reach."
@@ -310,13 +323,22 @@ spec:
   const std::string node = "http://" + cluster.NodeIp(1);
   EXPECT_TRUE(Eventually(
       [&] { return cluster.Curl(node + ":30081/").find("auth-says-yes") != std::string::npos; }));
+  // The stranger makes the same call. It ends at its own localhost, where nobody listens.
   std::string stranger;
-  EXPECT_TRUE(Eventually([&] { return !(stranger = cluster.Curl(node + ":30082/")).empty(); }));
-  EXPECT_EQ(stranger.find("auth-says-yes"), std::string::npos);
+  EXPECT_TRUE(Eventually([&] {
+    stranger = cluster.Curl(node + ":30082/");
+    return stranger.find("call http://localhost:9000/check -> ") != std::string::npos;
+  }));
+  EXPECT_THAT(stranger, HasSubstr("connection refused"));
+  EXPECT_THAT(stranger, testing::Not(HasSubstr("auth-says-yes")));
   EXPECT_TRUE(cluster.EventuallySaw({
       {"node-1/iptables", "node-1/pod/default/shop", "FlowOpen", ":8080"},
       {"node-1/pod/default/shop", "node-1/pod/default/shop", "FlowOpen", "127.0.0.1:9000"},
   }));
+  // Nobody else's call has come there.
+  EXPECT_EQ(
+      cluster.Count({"", "node-1/pod/default/shop", "FlowOpen", ":9000"}),
+      cluster.Count({"node-1/pod/default/shop", "node-1/pod/default/shop", "FlowOpen", ":9000"}));
 }
 
 // 7. "The kubelet runs its node's pods and talks with the master the whole time."

@@ -152,8 +152,8 @@ TEST_F(ApplyTest, FieldsThatTheKindDoesNotDeclareAreRefused) {
   const std::string manifest = StrCat(
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\n"
       "spec:\n  selector: {matchLabels: {app: web}}\n  replicaz: 2\n");
-  for (const char* validation : {"", "&fieldValidation=Ignore", "&fieldValidation=Warn",
-                                 "&fieldValidation=Strict"}) {
+  for (const char* validation :
+       {"", "&fieldValidation=Ignore", "&fieldValidation=Warn", "&fieldValidation=Strict"}) {
     const auto refused = master_.Http("PATCH", StrCat(kAppliedWeb, "?fieldManager=me", validation),
                                       manifest, kApplyType);
     EXPECT_EQ(refused.status, 500u);
@@ -166,11 +166,11 @@ TEST_F(ApplyTest, FieldsThatTheKindDoesNotDeclareAreRefused) {
 }
 
 TEST_F(ApplyTest, EveryObjectWithAnUndeclaredFieldIsNamed) {
-  const auto refused =
-      Apply(kAppliedWeb, "me",
-            Web("  replicas: 1\n", "      - {name: d, imag: busybox, prots: []}\n"
-                                   "      volumes: [{name: v, emptyDir: {sizeLimitt: 1}}]\n"
-                                   "      tolerations: [{kee: k}]\n"));
+  const auto refused = Apply(kAppliedWeb, "me",
+                             Web("  replicas: 1\n",
+                                 "      - {name: d, imag: busybox, prots: []}\n"
+                                 "      volumes: [{name: v, emptyDir: {sizeLimitt: 1}}]\n"
+                                 "      tolerations: [{kee: k}]\n"));
   EXPECT_EQ(refused.Text("/message"),
             "failed to create typed patch object (/web; apps/v1, Kind=Deployment): errors:\n"
             "  .spec.template.spec.containers[name=\"d\"].imag: field not declared in schema\n"

@@ -22,9 +22,9 @@ using testing::StartsWith;
 // More than the kernel's buffers hold between a server and a client that does not read.
 constexpr size_t kBigBytes = 48 << 20;
 
-// An API server of a few paths: /echo answers the body, /stream sends two parts and goes on, /big is
-// a long answer and /big-stream the long beginning of one that goes on; anything else is answered
-// with the target.
+// An API server of a few paths: /echo answers the body, /stream sends two parts and goes on, /big
+// is a long answer and /big-stream the long beginning of one that goes on; anything else is
+// answered with the target.
 class ToyApiServer : public Component {
  public:
   explicit ToyApiServer(Sightings* seen) : seen_(seen) {}

@@ -72,21 +72,18 @@ TEST_F(KubeletProbes, AReadinessProbeDecidesReadyWithinTwoWrites) {
 // As upstream, which probes with every sync of the pod until the container is ready; a start brings
 // one within a second (prober_manager.go, UpdatePodStatus).
 TEST_F(KubeletProbes, ReadinessIsAskedAgainSoonAfterTheStart) {
-  k8s::core::v1::Pod pod = NodeWorld::MakePod("web", "kubemu/service", {"--ready-after", "500ms"});
-  auto* probe = pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe();
-  *probe = HttpProbe(8080, "/");
-  probe->set_period_seconds(60);
-  world_.AddPod(pod);
-  pod = NodeWorld::MakePod("slow", "kubemu/service", {"--ready-after", "1500ms"});
-  *pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe() = *probe;
-  world_.AddPod(pod);
-  // initialDelaySeconds hold for it too.
-  pod = NodeWorld::MakePod("delayed", "kubemu/service", {"--ready-after", "500ms"});
-  probe = pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe();
-  *probe = HttpProbe(8080, "/");
-  probe->set_period_seconds(60);
-  probe->set_initial_delay_seconds(10);
-  world_.AddPod(pod);
+  k8s::core::v1::Probe probe = HttpProbe(8080, "/");
+  probe.set_period_seconds(60);
+  const auto add = [&](const char* name, const char* ready_after) {
+    k8s::core::v1::Pod pod =
+        NodeWorld::MakePod(name, "kubemu/service", {"--ready-after", ready_after});
+    *pod.mutable_spec()->mutable_containers(0)->mutable_readiness_probe() = probe;
+    world_.AddPod(pod);
+  };
+  add("web", "500ms");
+  add("slow", "1500ms");
+  probe.set_initial_delay_seconds(10);  // it holds for that probe too
+  add("delayed", "500ms");
   world_.Run(3s);
   EXPECT_TRUE(Ready("default/web"));
   EXPECT_FALSE(Ready("default/slow"));
@@ -94,7 +91,7 @@ TEST_F(KubeletProbes, ReadinessIsAskedAgainSoonAfterTheStart) {
   world_.Run(50s);
   EXPECT_FALSE(Ready("default/slow"));  // once, not again and again
   EXPECT_TRUE(Ready("default/delayed"));
-  world_.Run(10s);
+  world_.Run(15s);
   EXPECT_TRUE(Ready("default/slow"));
 }
 

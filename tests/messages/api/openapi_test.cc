@@ -76,7 +76,7 @@ TEST_F(OpenApiTest, SchemasSayTypesMergeKeysAndWhatIsRequired) {
   const auto& containers = pod.at("properties").at("containers");
   EXPECT_EQ(containers.at("x-kubernetes-patch-merge-key").as_string(), "name");
   EXPECT_EQ(containers.at("type").as_string(), "array");
-  EXPECT_EQ(pod.at("required"), boost::json::value({"containers"}));
+  EXPECT_EQ(pod.at("required").as_array(), (boost::json::array{"containers"}));
   const auto& spec = schemas.at("io.k8s.api.apps.v1.DeploymentSpec").at("properties");
   EXPECT_EQ(spec.at("replicas").at("format").as_string(), "int32");
   EXPECT_FALSE(spec.at("replicas").at("description").as_string().empty());

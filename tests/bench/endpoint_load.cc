@@ -2,7 +2,9 @@
 // each pod's Ready was stored until every node's rules had it.
 //   endpoint_load --api 127.0.0.1:6443 --manifest pod.json --count 100 --nodes 100
 //                 --journal $KUBEMU_HOME/default/journal [--pause 200] [--prefix name-]
-// The manifest is one line of JSON with NAME where the pod's name goes; a Service has to select it.
+//                 [--services 1]
+// The manifest is one line of JSON with NAME where the pod's name goes, and SERVICE where a number
+// below --services does; a Service has to select it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -33,6 +35,7 @@ struct EndpointFlags {
   std::string prefix = "end-";
   size_t count = 100;
   size_t nodes = 100;
+  size_t services = 1;
   int pause_ms = 200;
 };
 
@@ -49,10 +52,15 @@ double InMilliseconds(WallTime::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-std::string PostPod(std::string body, const std::string& name) {
-  for (size_t at = 0; (at = body.find("NAME", at)) != std::string::npos; at += name.size()) {
-    body.replace(at, 4, name);
+void ReplaceAll(std::string_view word, const std::string& by, std::string* text) {
+  for (size_t at = 0; (at = text->find(word, at)) != std::string::npos; at += by.size()) {
+    text->replace(at, word.size(), by);
   }
+}
+
+std::string PostPod(std::string body, const std::string& name, size_t service) {
+  ReplaceAll("NAME", name, &body);
+  ReplaceAll("SERVICE", std::to_string(service), &body);
   return StrCat("POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: bench\r\n",
                 "Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n\r\n",
                 body);
@@ -181,6 +189,8 @@ int Main(int argc, char** argv) {
   app.add_option("--journal", flags.journal)->required();
   app.add_option("--count", flags.count)->check(CLI::Range(1, 10'000));
   app.add_option("--nodes", flags.nodes)->check(CLI::Range(1, 10'000));
+  app.add_option("--services", flags.services, "the pods are spread over so many")
+      ->check(CLI::Range(1, 10'000));
   app.add_option("--pause", flags.pause_ms, "milliseconds between two pods");
   app.add_option("--prefix", flags.prefix);
   CLI11_PARSE(app, argc, argv);
@@ -189,8 +199,9 @@ int Main(int argc, char** argv) {
   std::stringstream manifest;
   manifest << in.rdbuf();
   for (size_t i = 0; i < flags.count; ++i) {
-    RunHttpLoad(flags.api, 1, 1,
-                [&](size_t) { return PostPod(manifest.str(), StrCat(flags.prefix, i)); });
+    RunHttpLoad(flags.api, 1, 1, [&](size_t) {
+      return PostPod(manifest.str(), StrCat(flags.prefix, i), i % flags.services);
+    });
     std::this_thread::sleep_for(std::chrono::milliseconds(flags.pause_ms));
   }
   Print(WaitForJourneys(flags));

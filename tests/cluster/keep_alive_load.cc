@@ -19,7 +19,6 @@ namespace {
 using Clock = KeepAliveLoad::Clock;
 
 constexpr std::string_view kRequest = "GET / HTTP/1.1\r\nHost: load\r\n\r\n";
-constexpr auto kSilenceMax = std::chrono::seconds(5);
 
 // Length of the whole answer, or 0 while it is not there.
 size_t AnswerLength(const std::string& in) {
@@ -113,7 +112,7 @@ class KeepAliveLoad::Loop {
     const int one = 1;
     setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     connection.state = Connection::State::kConnecting;
-    connection.next = Clock::now() + kSilenceMax;
+    connection.next = Clock::now() + KeepAliveLoad::kSilenceMax;
     const auto* address = reinterpret_cast<const sockaddr*>(&address_);
     if (connect(connection.fd, address, sizeof address_) != 0 && errno != EINPROGRESS) {
       Fail(connection, std::string("connect: ") + std::strerror(errno));
@@ -122,7 +121,7 @@ class KeepAliveLoad::Loop {
 
   void Ask(Connection& connection) {
     connection.state = Connection::State::kWaiting;
-    connection.next = Clock::now() + kSilenceMax;
+    connection.next = Clock::now() + KeepAliveLoad::kSilenceMax;
     if (send(connection.fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(kRequest.size())) {
       Ended(connection, std::strerror(errno));

@@ -18,6 +18,8 @@ namespace kubemu {
 class KeepAliveLoad {
  public:
   using Clock = std::chrono::steady_clock;
+  // A connection or an answer that takes longer has failed.
+  static constexpr std::chrono::seconds kSilenceMax{5};
 
   struct Failure {
     Clock::time_point at;

@@ -52,12 +52,9 @@ class MapWriter {
     std::unique_ptr<RawClient> client;
     for (int number = 0; !stop_; ++number) {
       if (!client) client = std::make_unique<RawClient>(api_);
-      if (!client->ok()) {
-        client.reset();
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      } else if (!Create(*client, name_ + "-" + std::to_string(number))) {
-        client.reset();
-      }
+      if (client->ok() && Create(*client, name_ + "-" + std::to_string(number))) continue;
+      client.reset();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
 
